@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "sockflow/session_event.h"
+
+namespace sockflow {
+
+// What a source lost, by reason. Names are stable: they go to the log, to IPFIX and to metrics.
+struct LossCounter {
+  std::string reason;  // "ring_buffer_full", ...
+  uint64_t count = 0;
+};
+
+struct SourceStats {
+  uint64_t events = 0;  // delivered
+  std::vector<LossCounter> lost;
+};
+
+// Where session events come from. Owned and polled by one thread; only Wake() may be called from
+// elsewhere.
+class EventSource {
+ public:
+  virtual ~EventSource() = default;
+
+  // Delivers what is there; if there is nothing, waits for at most `wait` first. Returns early
+  // when Wake() is called. The event is valid during the call only.
+  virtual absl::Status Poll(Duration wait, absl::FunctionRef<void(const SessionEvent&)> deliver) = 0;
+
+  // Makes a Poll that waits, or the next one, return at once. Async-signal-safe.
+  virtual void Wake() = 0;
+
+  // Reads the counters, in the kernel too: not for every event.
+  virtual SourceStats stats() = 0;
+
+  // The tier and how it hooks in, for people: "tracepoint (tp_btf/inet_sock_set_state, ...)".
+  virtual std::string description() const = 0;
+};
+
+}  // namespace sockflow

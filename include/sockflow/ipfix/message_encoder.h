@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sockflow/ipfix/template.h"
+#include "sockflow/time.h"
+
+namespace sockflow::ipfix {
+
+// Builds the IPFIX messages (RFC 7011 3) of one transport session and one observation domain, in
+// memory. Owns the sequence number; knows no socket and no clock.
+class MessageEncoder {
+ public:
+  struct Options {
+    uint32_t observation_domain = 0;
+    // Upper bound of a message, header included; 512..65535.
+    size_t max_message_octets = 1400;
+    // Records that a message may hold; 0: as many as fit.
+    size_t max_records = 0;
+    // Sequence number of the first message.
+    uint32_t first_sequence = 0;
+  };
+
+  explicit MessageEncoder(Options options);
+
+  // Adds the template record. False if the message is full: call Finish, send, add again.
+  [[nodiscard]] bool AddTemplate(const Template& description);
+
+  // Adds a data record. False if the message is full: call Finish, send, add again. A record too
+  // long for an empty message cannot occur: strings are cut when written (see Writer).
+  [[nodiscard]] bool Add(const Template& description, const SessionRecord& record);
+
+  // Nothing added since the last Finish.
+  bool empty() const;
+  // Data records added since the last Finish.
+  size_t records() const;
+  // The sequence number that the message under construction will carry: the number of data
+  // records in all messages before it, modulo 2^32 (RFC 7011 3.1).
+  uint32_t sequence() const;
+
+  // Completes the message: pads its sets, fills in the header. The octets stay valid until the next
+  // Add or AddTemplate. Empty span if nothing was added. Export time has a resolution of seconds.
+  std::span<const uint8_t> Finish(Time export_time);
+
+ private:
+  // (See message_encoder.cc.)
+};
+
+}  // namespace sockflow::ipfix

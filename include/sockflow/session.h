@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sockflow/session_event.h"
+
+namespace sockflow {
+
+// Why a session ended.
+enum class EndCause : uint8_t {
+  kNone,          // it has not
+  kLocalFin,      // orderly, our side closed first
+  kRemoteFin,     // orderly, the peer closed first
+  kLocalReset,    // we sent RST (abort, unread data, linger 0, disconnect)
+  kRemoteReset,   // the peer sent RST
+  kRefused,       // the connect was answered by RST
+  kTimedOut,      // no answer
+  kUnreachable,   // the network reported an error (ICMP)
+  kNotAccepted,   // closed in the accept queue, no process ever had it
+};
+
+// "local-fin", "remote-reset", ...: for people.
+std::string_view ToString(EndCause cause);
+
+// One TCP session as one local socket sees it. A session between two local processes is two of
+// these, one for each socket.
+struct Session {
+  SessionId id = 0;
+  uint64_t socket_cookie = 0;
+  uint32_t netns = 0;
+  Direction direction = Direction::kActive;
+  bool accepted = true;
+  TcpState last_state = TcpState::kUnknown;
+  Endpoint local;
+  Endpoint remote;
+  Time started{};
+  std::optional<Time> established;
+  Time ended{};  // valid in a record that ends the session
+  std::optional<Process> process;
+  TcpFacts tcp;
+
+  // Filled by enrichment; empty when not known.
+  std::string user_name;
+  std::string executable;
+
+  const Endpoint& source() const { return direction == Direction::kActive ? local : remote; }
+  const Endpoint& destination() const { return direction == Direction::kActive ? remote : local; }
+  uint64_t initiator_octets() const {
+    return direction == Direction::kActive ? tcp.octets_sent : tcp.octets_received;
+  }
+  uint64_t responder_octets() const {
+    return direction == Direction::kActive ? tcp.octets_received : tcp.octets_sent;
+  }
+  uint64_t initiator_packets() const {
+    return direction == Direction::kActive ? tcp.packets_sent : tcp.packets_received;
+  }
+  uint64_t responder_packets() const {
+    return direction == Direction::kActive ? tcp.packets_received : tcp.packets_sent;
+  }
+};
+
+// What is exported: a session at one of its moments.
+struct SessionRecord {
+  enum class Kind : uint8_t { kStart, kUpdate, kEnd };
+  Kind kind;
+  const Session& session;
+};
+
+// Why the session ended, derived from its last state and error. Only for sessions that ended.
+EndCause EndCauseOf(const Session& session);
+
+}  // namespace sockflow

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "sockflow/ip_address.h"
+#include "sockflow/time.h"
+
+namespace sockflow {
+
+// Identifies one session of one host between two boots; never a socket address or cookie, because
+// the kernel uses both again (a socket that is disconnected and connected again keeps them).
+using SessionId = uint64_t;
+
+// Which side of the session the local process is on.
+enum class Direction : uint8_t {
+  kActive,   // a local process called connect(): it is the initiator
+  kPassive,  // a local process accepted: the remote peer is the initiator
+};
+
+// A kernel task name: at most 15 octets and a NUL (TASK_COMM_LEN), stored inline because one
+// arrives with every event. The octets are the process's own choice and may be any but NUL.
+class TaskName {
+ public:
+  static constexpr size_t kSize = 16;
+
+  constexpr TaskName() = default;
+  constexpr TaskName(std::string_view name) {  // NOLINT: a literal is a name
+    for (size_t i = 0; i < name.size() && i + 1 < kSize && name[i] != '\0'; ++i) {
+      octets_[i] = name[i];
+    }
+  }
+  constexpr std::string_view view() const {
+    size_t length = 0;
+    while (length < kSize && octets_[length] != '\0') ++length;
+    return {octets_.data(), length};
+  }
+  friend constexpr bool operator==(const TaskName&, const TaskName&) = default;
+
+ private:
+  std::array<char, kSize> octets_{};
+};
+
+// The process that owns a session: the one that connected or accepted it. Later forks, execs and
+// descriptor passing do not change the owner.
+struct Process {
+  uint32_t pid = 0;        // thread group id, in the initial PID namespace
+  uint32_t thread_id = 0;  // the thread that called
+  uint32_t parent_pid = 0;
+  uint32_t uid = 0;         // real user id, in the initial user namespace
+  uint64_t start_time = 0;  // nanoseconds since boot; with pid, tells a reused pid apart; 0 unknown
+  uint64_t cgroup_id = 0;   // cgroup v2 id; 0 unknown
+  TaskName name;            // of the thread group's leader
+  TaskName thread_name;     // of the calling thread; often the same
+  TaskName parent_name;
+
+  friend bool operator==(const Process&, const Process&) = default;
+};
+
+// What the kernel counted for one socket. Octets are TCP payload, each octet once; packets are
+// segments including those without payload.
+struct TcpFacts {
+  uint64_t octets_sent = 0;
+  uint64_t octets_received = 0;
+  uint64_t packets_sent = 0;
+  uint64_t packets_received = 0;
+  uint32_t retransmitted_packets = 0;  // sent by us more than once
+  uint32_t smoothed_rtt_us = 0;        // microseconds; 0 unknown
+  uint32_t minimum_rtt_us = 0;         // microseconds; 0 unknown
+  uint16_t error = 0;                  // errno of the socket (sk_err) when it closed; 0 none
+  uint8_t tcp_header_octets = 0;       // length of the TCP header with the options of this session
+  bool fin_received = false;
+
+  friend bool operator==(const TcpFacts&, const TcpFacts&) = default;
+};
+
+// TCP states by the kernel's numbers (include/net/tcp_states.h).
+enum class TcpState : uint8_t {
+  kUnknown = 0,
+  kEstablished = 1,
+  kSynSent = 2,
+  kSynRecv = 3,
+  kFinWait1 = 4,
+  kFinWait2 = 5,
+  kTimeWait = 6,
+  kClose = 7,
+  kCloseWait = 8,
+  kLastAck = 9,
+  kListen = 10,
+  kClosing = 11,
+};
+
+// The one thing that leaves a capture source, whichever it is (eBPF, libpcap, replay). Each event
+// stands alone: it repeats all that is known of the session, so that a lost start can be made good
+// from the end.
+struct SessionEvent {
+  enum class Kind : uint8_t {
+    kConnect,      // active session, owner known
+    kEstablished,  // passive session, owner so far the listener: a kAccept may correct it
+    kAccept,       // passive session, owner is the process that accepted
+    kUpdate,       // counters of a session that goes on
+    kClose,        // the session is over
+  };
+
+  Kind kind = Kind::kConnect;
+  Direction direction = Direction::kActive;
+  // kClose: the socket had been accepted (always true for active sessions). A passive session that
+  // closes in the accept queue may still be accepted afterwards; see may_be_accepted.
+  bool accepted = true;
+  // kClose with accepted == false: the source will send a kAccept if the dead session is accepted
+  // after all.
+  bool may_be_accepted = false;
+  TcpState last_state = TcpState::kUnknown;  // kClose: the state that the socket was in before
+  SessionId id = 0;
+  uint64_t socket_cookie = 0;  // SO_COOKIE; 0 when the kernel does not give it
+  uint32_t netns = 0;          // network namespace inode
+  Time at{};                   // when this event happened
+  Time started{};              // SYN sent (active) or handshake done (passive)
+  std::optional<Time> established;
+  Endpoint local;
+  Endpoint remote;
+  std::optional<Process> process;
+  TcpFacts tcp;  // meaningful in kUpdate and kClose
+};
+
+}  // namespace sockflow

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "sockflow/session.h"
+
+namespace sockflow {
+
+// Makes sessions of events: exactly one start and one end record for each, whatever the order in
+// which a source's events arrive and whichever of them were lost. Bounded; knows no clock.
+class SessionTable {
+ public:
+  using Emit = absl::FunctionRef<void(Session&, SessionRecord::Kind)>;
+
+  struct Options {
+    // Sessions open at the same time that are remembered; the oldest is forgotten first.
+    size_t max_sessions = 262'144;
+    // How long the start of a passive session waits for the name of the process that accepts it.
+    Duration accept_hold = std::chrono::milliseconds(250);
+    // How long a session that ended in the accept queue waits to be accepted after all.
+    Duration dead_accept_hold = std::chrono::seconds(2);
+  };
+
+  struct Stats {
+    uint64_t starts = 0;           // start records emitted
+    uint64_t ends = 0;             // end records emitted
+    uint64_t repaired_starts = 0;  // starts made from the end event, the start event being lost
+    uint64_t evicted = 0;          // forgotten because the table was full; their end still goes out
+    uint64_t late = 0;             // events of sessions that had ended already, dropped
+  };
+
+  explicit SessionTable(Options options);
+
+  void Apply(const SessionEvent& event, Emit emit);
+
+  // Emits what has waited long enough. Call at NextDeadline() or later.
+  void Expire(Time now, Emit emit);
+  // When Expire has something to do next; Time::max() if never.
+  Time NextDeadline() const;
+  // Emits all that waits, whatever its age: the agent stops.
+  void Flush(Emit emit);
+
+  size_t size() const { return sessions_.size(); }
+  const Stats& stats() const { return stats_; }
+
+ private:
+  struct Entry;
+  using Sessions = absl::flat_hash_map<SessionId, std::unique_ptr<Entry>>;
+
+  // (See session_table.cc.)
+  Options options_;
+  Stats stats_;
+  Sessions sessions_;
+};
+
+}  // namespace sockflow
