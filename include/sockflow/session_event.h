@@ -114,6 +114,11 @@ struct SessionEvent {
   // kClose with accepted == false: the source will send a kAccept if the dead session is accepted
   // after all.
   bool may_be_accepted = false;
+  // kAccept: the session had ended in the accept queue before it was accepted; its kClose came first.
+  bool already_closed = false;
+  // kClose: an earlier event of this session left the source. If not, its start was lost, or it had
+  // none (a session that is never accepted).
+  bool announced = false;
   TcpState last_state = TcpState::kUnknown;  // kClose: the state that the socket was in before
   SessionId id = 0;
   uint64_t socket_cookie = 0;  // SO_COOKIE; 0 when the kernel does not give it

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
-#include <memory>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
@@ -46,17 +45,35 @@ class SessionTable {
   // Emits all that waits, whatever its age: the agent stops.
   void Flush(Emit emit);
 
-  size_t size() const { return sessions_.size(); }
+  size_t size() const { return by_id_.size(); }
   const Stats& stats() const { return stats_; }
 
  private:
-  struct Entry;
-  using Sessions = absl::flat_hash_map<SessionId, std::unique_ptr<Entry>>;
+  // What a session waits for. Each entry is in the list of its state, the oldest first; the lists own
+  // the entries, and an entry moves between them without being copied.
+  enum State { kAwaitingAccept, kDead, kOpen, kStates };
+  struct Entry {
+    Session session;
+    State state;
+    Time deadline;
+  };
+  using Entries = std::list<Entry>;
 
-  // (See session_table.cc.)
+  Entries::iterator Insert(const SessionEvent& event, State state, Emit emit);
+  void MoveTo(State state, Entries::iterator entry);
+  void Erase(Entries::iterator entry);
+  void EvictOldest(Emit emit);
+  void EmitStart(Session& session, Emit emit);
+  void EmitEnd(Session& session, Emit emit);
+  // Ends the wait of an entry that waits: with the record that it held back.
+  void Release(Entries::iterator entry, Emit emit);
+  void OnAccept(const SessionEvent& event, Emit emit);
+  void OnClose(const SessionEvent& event, Emit emit);
+
   Options options_;
   Stats stats_;
-  Sessions sessions_;
+  Entries entries_[kStates];
+  absl::flat_hash_map<SessionId, Entries::iterator> by_id_;
 };
 
 }  // namespace sockflow

@@ -26,8 +26,9 @@ std::string IpAddress::ToString() const {
 }
 
 std::string ToString(const Endpoint& endpoint) {
-  return fmt::format(endpoint.address.is_v4() ? "{}:{}" : "[{}]:{}", endpoint.address.ToString(),
-                     endpoint.port);
+  const std::string address = endpoint.address.ToString();
+  return endpoint.address.is_v4() ? fmt::format("{}:{}", address, endpoint.port)
+                                  : fmt::format("[{}]:{}", address, endpoint.port);
 }
 
 }  // namespace sockflow

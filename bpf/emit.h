@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* From a socket and what is remembered of it to an event in the ring buffer. */
+#ifndef SOCKFLOW_BPF_EMIT_H
+#define SOCKFLOW_BPF_EMIT_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* the agent sets the real size before loading */
+} events SEC(".maps");
+
+/* enum consumer_state; the agent writes it through shared memory. */
+volatile __u32 consumer_state = CONSUMER_BUSY;
+
+/* A napping consumer is woken when this much is pending. Set before loading. */
+const volatile __u64 wakeup_octets = 65536;
+
+#define SOCK_DEAD_FLAG (1UL << 0) /* enum sock_flags, include/net/sock.h */
+#define SOCK_DONE_FLAG (1UL << 1)
+
+/*
+ * A wakeup costs several times what the rest of an event costs, so it is given only to a consumer that
+ * said it needs one, and once.
+ */
+static __always_inline __u64 wakeup_flags(struct tcp_counters *c)
+{
+	__u32 state = consumer_state;
+
+	if (state == CONSUMER_SLEEPING ||
+	    (state == CONSUMER_NAPPING &&
+	     bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wakeup_octets)) {
+		consumer_state = CONSUMER_BUSY;
+		if (c)
+			c->wakeups++;
+		return BPF_RB_FORCE_WAKEUP;
+	}
+	return BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void read_address(struct tcp_event *e, struct sock *sk, bool typed)
+{
+	e->family = READ(typed, sk, __sk_common.skc_family);
+	if (e->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&e->local_address, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&e->remote_address, sk, __sk_common.skc_v6_daddr);
+		return;
+	}
+	__be32 *local = (__be32 *)e->local_address, *remote = (__be32 *)e->remote_address;
+
+	local[0] = READ(typed, sk, __sk_common.skc_rcv_saddr);
+	remote[0] = READ(typed, sk, __sk_common.skc_daddr);
+	local[1] = local[2] = local[3] = 0;
+	remote[1] = remote[2] = remote[3] = 0;
+}
+
+/*
+ * Payload, each octet once. Sent: bytes_sent counts retransmissions too, SYN and FIN never. Received:
+ * bytes_received follows rcv_nxt from the first octet on, so it includes the peer's FIN once that was
+ * taken in order; tcp_fin() sets SOCK_DONE at the same place.
+ */
+static __always_inline void read_facts(struct tcp_event *e, struct sock *sk, struct tcp_sock *tp,
+				       bool typed)
+{
+	bool fin_received = READ(typed, sk, __sk_common.skc_flags) & SOCK_DONE_FLAG;
+	__u64 received = READ(typed, tp, bytes_received);
+
+	if (fin_received && received)
+		received--;
+	e->octets_sent = READ(typed, tp, bytes_sent) - READ(typed, tp, bytes_retrans);
+	e->octets_received = received;
+	e->packets_sent = READ(typed, tp, segs_out);
+	e->packets_received = READ(typed, tp, segs_in);
+	e->retransmitted_packets = READ(typed, tp, total_retrans);
+	e->smoothed_rtt_us = READ(typed, tp, srtt_us) >> 3;
+	e->minimum_rtt_us = READ(typed, tp, rtt_min.s[0].v);
+	e->tcp_header_octets = READ(typed, tp, tcp_header_len);
+	e->error = READ(typed, sk, sk_err);
+	if (e->minimum_rtt_us == ~0U) /* no sample yet */
+		e->minimum_rtt_us = 0;
+	if (fin_received)
+		e->flags |= TCP_EVENT_FIN_RECEIVED;
+}
+
+static __always_inline struct tcp_sock *to_tcp_sock(struct sock *sk, bool typed)
+{
+	return typed ? bpf_skc_to_tcp_sock(sk) : (struct tcp_sock *)sk;
+}
+
+static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_event_kind kind,
+				 __u8 old_state, __u8 flags, __u64 now, bool typed)
+{
+	__u32 zero = 0;
+	struct tcp_counters *c = bpf_map_lookup_elem(&counters, &zero);
+	struct tcp_sock *tp = to_tcp_sock(sk, typed);
+
+	if (!tp)
+		return;
+	struct tcp_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count_loss(kind == TCP_EVENT_CLOSE ? TCP_LOSS_RING_BUFFER_FULL_CLOSE
+						   : TCP_LOSS_RING_BUFFER_FULL_START);
+		return;
+	}
+	e->session_id = s->id;
+	e->time_ns = now;
+	e->start_ns = s->start_ns;
+	e->established_ns = s->established_ns;
+	e->owner = s->owner;
+	e->kind = kind;
+	e->direction = s->role == ROLE_ACTIVE ? TCP_EVENT_ACTIVE : TCP_EVENT_PASSIVE;
+	e->flags = flags | (s->owned ? TCP_EVENT_OWNED : 0) |
+		   (s->announced ? TCP_EVENT_ANNOUNCED : 0);
+	s->announced = 1;
+	e->old_state = old_state;
+	e->reserved[0] = e->reserved[1] = e->reserved[2] = 0;
+	e->netns = READ(typed, sk, __sk_common.skc_net.net->ns.inum);
+	/* skc_num is 0 already when a socket closes; inet_sport stays. */
+	e->local_port = bpf_ntohs(READ(typed, tp, inet_conn.icsk_inet.inet_sport));
+	e->remote_port = bpf_ntohs(READ(typed, sk, __sk_common.skc_dport));
+	read_address(e, sk, typed);
+	if (typed && has_socket_cookie)
+		e->socket_cookie = bpf_get_socket_cookie(sk);
+	else
+		e->socket_cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (kind == TCP_EVENT_CLOSE || kind == TCP_EVENT_UPDATE) {
+		read_facts(e, sk, tp, typed);
+	} else {
+		e->octets_sent = e->octets_received = 0;
+		e->packets_sent = e->packets_received = 0;
+		e->retransmitted_packets = 0;
+		e->smoothed_rtt_us = e->minimum_rtt_us = 0;
+		e->tcp_header_octets = 0;
+		e->error = 0;
+	}
+	if (c)
+		c->events++;
+	bpf_ringbuf_submit(e, wakeup_flags(c));
+}
+
+#endif /* SOCKFLOW_BPF_EMIT_H */

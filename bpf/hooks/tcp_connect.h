@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * tcp_connect(): the SYN is about to be sent. The right place for the start of an active session: the
+ * tuple is complete (at SYN_SENT the source port is not chosen yet), the caller is the owner, and under
+ * Fast Open it runs at the first write, when the SYN goes.
+ */
+
+static __always_inline void on_connect(struct sock *sk, bool typed)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct session *s = begin_active(sk, now, typed);
+
+	if (s)
+		emit(sk, s, TCP_EVENT_CONNECT, 0, 0, now, typed);
+}
+
+SEC("fentry/tcp_connect")
+int BPF_PROG(fentry__tcp_connect, struct sock *sk)
+{
+	on_connect(sk, true);
+	return 0;
+}
+
+SEC("kprobe/tcp_connect")
+int BPF_KPROBE(kprobe__tcp_connect, struct sock *sk)
+{
+	on_connect(sk, false);
+	return 0;
+}

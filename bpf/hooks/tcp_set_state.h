@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * tcp_set_state(): handshake done, session over. Entered with the old state still in the socket.
+ */
+
+static __always_inline void on_tcp_set_state(struct sock *sk, int new_state, bool typed)
+{
+	if (new_state != BPF_TCP_ESTABLISHED && new_state != BPF_TCP_CLOSE)
+		return;
+	__u64 now = bpf_ktime_get_ns();
+	int old_state = READ(typed, sk, __sk_common.skc_state);
+
+	if (new_state == BPF_TCP_ESTABLISHED)
+		on_established(sk, old_state, now, false, typed);
+	else
+		on_close(sk, old_state, now, true, typed);
+}
+
+SEC("fentry/tcp_set_state")
+int BPF_PROG(fentry__tcp_set_state, struct sock *sk, int state)
+{
+	on_tcp_set_state(sk, state, true);
+	return 0;
+}
+
+SEC("kprobe/tcp_set_state")
+int BPF_KPROBE(kprobe__tcp_set_state, struct sock *sk, int state)
+{
+	on_tcp_set_state(sk, state, false);
+	return 0;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What each moment in a socket's life means for its session. The hooks only say which moment it is and
+ * how they reach the socket (`typed`, see READ).
+ */
+#ifndef SOCKFLOW_BPF_TRANSITIONS_H
+#define SOCKFLOW_BPF_TRANSITIONS_H
+
+static __always_inline void adopt_current(struct session *s)
+{
+	read_current_owner(&s->owner);
+	s->owned = 1;
+}
+
+/* --- listeners --- */
+
+static __always_inline void read_listener_key(struct listener_key *key, struct sock *sk)
+{
+	key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	key->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	key->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (key->family == AF_INET6)
+		BPF_CORE_READ_INTO(&key->address, sk, __sk_common.skc_v6_rcv_saddr);
+	else
+		BPF_CORE_READ_INTO((__be32 *)key->address, sk, __sk_common.skc_rcv_saddr);
+}
+
+static __always_inline void on_listen(struct sock *sk, bool typed)
+{
+	if (uses_sk_storage(typed)) {
+		struct session *s = find_or_add_session(sk, typed);
+
+		if (!s)
+			return;
+		s->role = ROLE_LISTENER;
+		adopt_current(s);
+		return;
+	}
+	struct listener_key key = {};
+	struct tcp_event_owner owner = {};
+
+	/* A bind()less listen() gets its port inside inet_csk_listen_start(): such a listener is found
+	 * by nobody and its sockets are named when they are accepted.
+	 */
+	read_listener_key(&key, sk);
+	read_current_owner(&owner);
+	if (bpf_map_update_elem(&hashed_listeners, &key, &owner, BPF_ANY))
+		count_loss(TCP_LOSS_TABLE_FULL);
+}
+
+static __always_inline void on_listener_closed(struct sock *sk, bool typed)
+{
+	if (uses_sk_storage(typed)) {
+		/* The socket may listen again, or connect: it must not look like a begotten one. */
+		remove_session(sk, typed);
+		return;
+	}
+	struct listener_key key = {};
+
+	read_listener_key(&key, sk);
+	/* skc_num may be gone already; inet_sport is not. */
+	key.port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	bpf_map_delete_elem(&hashed_listeners, &key);
+}
+
+/* Hash only: the owner that socket storage would have cloned. */
+static __always_inline void inherit_from_listener(struct session *s, struct sock *sk)
+{
+	struct listener_key key = {};
+	struct tcp_event_owner *owner;
+
+	read_listener_key(&key, sk);
+	owner = bpf_map_lookup_elem(&hashed_listeners, &key);
+	if (!owner) { /* bound to any address of the family */
+		__builtin_memset(key.address, 0, sizeof(key.address));
+		owner = bpf_map_lookup_elem(&hashed_listeners, &key);
+	}
+	if (!owner && key.family == AF_INET) { /* or of both */
+		key.family = AF_INET6;
+		owner = bpf_map_lookup_elem(&hashed_listeners, &key);
+	}
+	if (owner) {
+		s->owner = *owner;
+		s->owned = 1;
+	}
+}
+
+/* --- sessions --- */
+
+static __always_inline struct session *begin_active(struct sock *sk, __u64 now, bool typed)
+{
+	struct session *s = find_or_add_session(sk, typed);
+
+	if (!s)
+		return NULL;
+	s->id = new_session_id(now);
+	s->start_ns = now;
+	s->established_ns = 0;
+	s->role = ROLE_ACTIVE;
+	s->accepted = 1;
+	s->announced = 0;
+	adopt_current(s);
+	return s;
+}
+
+static __always_inline void begin_passive(struct session *s, struct sock *sk, __u64 now, bool typed)
+{
+	s->id = new_session_id(now);
+	s->start_ns = now;
+	s->established_ns = 0;
+	s->role = ROLE_PASSIVE;
+	s->accepted = 0;
+	s->announced = 0;
+	if (!uses_sk_storage(typed))
+		inherit_from_listener(s, sk);
+}
+
+/*
+ * A socket reached ESTABLISHED, in whatever context (hardly ever its owner's). `announce`: this tier has
+ * no hook on connect and accept, so this is where a session shows first.
+ */
+static __always_inline void on_established(struct sock *sk, int old_state, __u64 now, bool announce,
+					   bool typed)
+{
+	struct session *s = find_session(sk, typed);
+
+	if (!s) {
+		/* A connect that began before the agent; a child whose listener did is still ours. */
+		if (old_state != BPF_TCP_SYN_RECV)
+			return;
+		s = find_or_add_session(sk, typed);
+		if (!s)
+			return;
+	}
+	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE)
+		begin_passive(s, sk, now, typed);
+	s->established_ns = now;
+	if (announce)
+		emit(sk, s, s->role == ROLE_ACTIVE ? TCP_EVENT_CONNECT : TCP_EVENT_ESTABLISHED, 0, 0, now,
+		     typed);
+}
+
+/* accept() is about to return `sk` to the current task. */
+static __always_inline void on_accept(struct sock *sk, __u64 now, bool typed)
+{
+	struct session *s = find_session(sk, typed);
+
+	if (!s && READ(typed, sk, __sk_common.skc_state) == BPF_TCP_CLOSE) {
+		/* It died in the queue: its end is out already, only the owner was missing. */
+		__u64 key = (__u64)sk;
+		struct dead_session *dead = bpf_map_lookup_elem(&dead_sessions, &key);
+		struct session last = {};
+
+		if (!dead)
+			return;
+		last.id = dead->id;
+		last.start_ns = dead->start_ns;
+		last.established_ns = dead->established_ns;
+		last.role = ROLE_PASSIVE;
+		adopt_current(&last);
+		emit(sk, &last, TCP_EVENT_ACCEPT, 0, TCP_EVENT_ALREADY_CLOSED, now, typed);
+		bpf_map_delete_elem(&dead_sessions, &key);
+		return;
+	}
+	if (!s)
+		s = find_or_add_session(sk, typed);
+	if (!s || s->accepted)
+		return;
+	/* Under Fast Open a socket is accepted before its handshake is done (RFC 7413). */
+	if (s->role != ROLE_PASSIVE)
+		begin_passive(s, sk, now, typed);
+	s->accepted = 1;
+	adopt_current(s);
+	emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
+}
+
+/*
+ * No accept hook in this tier: the first to read from an accepted socket, or to close it, is taken for
+ * who accepted it. `announce` if the start may still wait for the name.
+ */
+static __always_inline void on_first_use(struct sock *sk, __u64 now, bool announce, bool typed)
+{
+	struct session *s = find_session(sk, typed);
+
+	if (!s || s->accepted || s->role != ROLE_PASSIVE || current_is_kernel_thread())
+		return;
+	s->accepted = 1;
+	if (s->owned && s->owner.tgid == bpf_get_current_pid_tgid() >> 32)
+		return;
+	adopt_current(s);
+	if (announce)
+		emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
+}
+
+/* `accept_hook`: an ACCEPT may follow for a socket that dies in the accept queue. */
+static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, bool accept_hook,
+				     bool typed)
+{
+	if (old_state == BPF_TCP_LISTEN) {
+		on_listener_closed(sk, typed);
+		return;
+	}
+	if (old_state == BPF_TCP_CLOSE)
+		return;
+	struct session *s = find_session(sk, typed);
+
+	if (!s) {
+		if (old_state != BPF_TCP_SYN_SENT && old_state != BPF_TCP_SYN_RECV)
+			count_loss(TCP_LOSS_UNKNOWN_SESSION);
+		return;
+	}
+	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE) {
+		/* Begotten, never established. */
+		remove_session(sk, typed);
+		return;
+	}
+	if (old_state == BPF_TCP_SYN_SENT && !accept_hook) {
+		/* connect() failed before it sent anything (no free port, Fast Open never used). */
+		struct tcp_sock *tp = to_tcp_sock(sk, typed);
+
+		if (tp && READ(typed, tp, segs_out) == 0) {
+			remove_session(sk, typed);
+			return;
+		}
+	}
+	__u8 flags = 0;
+	/* In the accept queue a socket has no struct socket, and has not been orphaned either. */
+	bool accepted = s->accepted || READ(typed, sk, sk_socket) ||
+			READ(typed, sk, __sk_common.skc_flags) & SOCK_DEAD_FLAG;
+
+	if (accepted) {
+		flags |= TCP_EVENT_ACCEPTED;
+	} else if (accept_hook && READ(typed, sk, sk_err)) {
+		/* Reset or timed out in the queue, where it stays. (Without error it is the listener that
+		 * goes away and takes the socket along.)
+		 */
+		__u64 key = (__u64)sk;
+		struct dead_session dead = {
+			.id = s->id,
+			.start_ns = s->start_ns,
+			.established_ns = s->established_ns,
+		};
+
+		flags |= TCP_EVENT_MAY_BE_ACCEPTED;
+		bpf_map_update_elem(&dead_sessions, &key, &dead, BPF_ANY);
+	}
+	emit(sk, s, TCP_EVENT_CLOSE, old_state, flags, now, typed);
+	remove_session(sk, typed);
+}
+
+#endif /* SOCKFLOW_BPF_TRANSITIONS_H */

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "sockflow/event_source.h"
+
+namespace sockflow {
+
+std::string_view ToString(Tier tier) {
+  switch (tier) {
+    case Tier::kFentry: return "fentry";
+    case Tier::kKprobe: return "kprobe";
+    case Tier::kTracepoint: return "tracepoint";
+    case Tier::kPcap: return "pcap";
+  }
+  return "unknown";
+}
+
+}  // namespace sockflow

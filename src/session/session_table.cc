@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "sockflow/session_table.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace sockflow {
+namespace {
+
+// Takes over what an event says. A fact that an event lacks leaves the one known before.
+void Update(Session& session, const SessionEvent& event) {
+  if (event.process && event.process != session.process) {
+    session.process = event.process;
+    // Facts of another process: enrichment starts anew.
+    session.user_name.clear();
+    session.executable.clear();
+  }
+  if (event.established) session.established = event.established;
+  if (event.socket_cookie != 0) session.socket_cookie = event.socket_cookie;
+  if (event.kind == SessionEvent::Kind::kUpdate || event.kind == SessionEvent::Kind::kClose) {
+    session.tcp = event.tcp;
+  }
+  if (event.kind == SessionEvent::Kind::kClose) {
+    session.accepted = event.accepted;
+    session.last_state = event.last_state;
+    // The clock may have been set back meanwhile.
+    session.ended = std::max(event.at, session.started);
+  }
+}
+
+Session NewSession(const SessionEvent& event) {
+  Session session{
+      .id = event.id,
+      .netns = event.netns,
+      .direction = event.direction,
+      .local = event.local,
+      .remote = event.remote,
+      .started = event.started,
+  };
+  Update(session, event);
+  return session;
+}
+
+}  // namespace
+
+SessionTable::SessionTable(Options options) : options_(options) {}
+
+void SessionTable::EmitStart(Session& session, Emit emit) {
+  ++stats_.starts;
+  emit(session, SessionRecord::Kind::kStart);
+}
+
+void SessionTable::EmitEnd(Session& session, Emit emit) {
+  ++stats_.ends;
+  emit(session, SessionRecord::Kind::kEnd);
+}
+
+SessionTable::Entries::iterator SessionTable::Insert(const SessionEvent& event, State state,
+                                                     Emit emit) {
+  if (by_id_.size() >= options_.max_sessions) EvictOldest(emit);
+  Entries& list = entries_[state];
+  list.push_back(Entry{.session = NewSession(event), .state = state, .deadline = Time::max()});
+  const auto entry = std::prev(list.end());
+  by_id_[event.id] = entry;
+  return entry;
+}
+
+void SessionTable::MoveTo(State state, Entries::iterator entry) {
+  entries_[state].splice(entries_[state].end(), entries_[entry->state], entry);
+  entry->state = state;
+}
+
+void SessionTable::Erase(Entries::iterator entry) {
+  by_id_.erase(entry->session.id);
+  entries_[entry->state].erase(entry);
+}
+
+void SessionTable::EvictOldest(Emit emit) {
+  // A session that waits has a record to send and goes soon anyway: the open ones go first.
+  for (State state : {kOpen, kAwaitingAccept, kDead}) {
+    if (entries_[state].empty()) continue;
+    const auto oldest = entries_[state].begin();
+    ++stats_.evicted;
+    if (state != kOpen) Release(oldest, emit);
+    // Released from its wait for a name it is open now; dead it is gone.
+    if (state != kDead) Erase(oldest);
+    return;
+  }
+}
+
+void SessionTable::Release(Entries::iterator entry, Emit emit) {
+  EmitStart(entry->session, emit);
+  if (entry->state == kDead) {
+    EmitEnd(entry->session, emit);
+    Erase(entry);
+  } else {
+    MoveTo(kOpen, entry);
+  }
+}
+
+void SessionTable::Apply(const SessionEvent& event, Emit emit) {
+  const auto known = by_id_.find(event.id);
+  switch (event.kind) {
+    case SessionEvent::Kind::kConnect:
+      if (known == by_id_.end()) EmitStart(Insert(event, kOpen, emit)->session, emit);
+      return;
+    case SessionEvent::Kind::kEstablished:
+      if (known == by_id_.end()) {
+        Insert(event, kAwaitingAccept, emit)->deadline = event.at + options_.accept_hold;
+      }
+      return;
+    case SessionEvent::Kind::kUpdate:
+      if (known != by_id_.end()) {
+        Update(known->second->session, event);
+        emit(known->second->session, SessionRecord::Kind::kUpdate);
+      }
+      return;
+    case SessionEvent::Kind::kAccept: return OnAccept(event, emit);
+    case SessionEvent::Kind::kClose: return OnClose(event, emit);
+  }
+}
+
+void SessionTable::OnAccept(const SessionEvent& event, Emit emit) {
+  const auto known = by_id_.find(event.id);
+  if (known == by_id_.end()) {
+    if (event.already_closed) {
+      // Its records went out without an owner when its wait was over.
+      ++stats_.late;
+      return;
+    }
+    EmitStart(Insert(event, kOpen, emit)->session, emit);
+    return;
+  }
+  const auto entry = known->second;
+  Update(entry->session, event);
+  entry->session.accepted = true;
+  if (entry->state != kOpen) Release(entry, emit);
+}
+
+void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
+  const auto known = by_id_.find(event.id);
+  if (known == by_id_.end()) {
+    if (event.may_be_accepted) {
+      Insert(event, kDead, emit)->deadline = event.at + options_.dead_accept_hold;
+      return;
+    }
+    Session session = NewSession(event);
+    // Announced but unknown: evicted, and its start is out. Otherwise the start was lost on the way,
+    // unless the session never had one (never accepted).
+    if (!event.announced) {
+      if (event.accepted) ++stats_.repaired_starts;
+      EmitStart(session, emit);
+    }
+    EmitEnd(session, emit);
+    return;
+  }
+  const auto entry = known->second;
+  if (entry->state == kDead) {
+    ++stats_.late;
+    return;
+  }
+  Update(entry->session, event);
+  if (entry->state == kAwaitingAccept) EmitStart(entry->session, emit);
+  EmitEnd(entry->session, emit);
+  Erase(entry);
+}
+
+void SessionTable::Expire(Time now, Emit emit) {
+  for (State state : {kAwaitingAccept, kDead}) {
+    Entries& list = entries_[state];
+    while (!list.empty() && list.front().deadline <= now) Release(list.begin(), emit);
+  }
+}
+
+Time SessionTable::NextDeadline() const {
+  Time next = Time::max();
+  for (State state : {kAwaitingAccept, kDead}) {
+    if (!entries_[state].empty()) next = std::min(next, entries_[state].front().deadline);
+  }
+  return next;
+}
+
+void SessionTable::Flush(Emit emit) { Expire(Time::max(), emit); }
+
+}  // namespace sockflow

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+#include "source/ebpf/ebpf_event_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/cleanup/cleanup.h"
+#include "fmt/format.h"
+#include "sockflow.skel.h"
+#include "source/ebpf/from_tcp_event.h"
+#include "source/ebpf/kernel_support.h"
+#include "source/ebpf/tier_programs.h"
+#include "spdlog/spdlog.h"
+
+namespace sockflow {
+namespace {
+
+using std::chrono::milliseconds;
+
+// After events came, more are likely: the consumer comes back by itself after this time, and the
+// kernel gives no wakeups meanwhile. Under load this makes one round for the events of 10 ms.
+constexpr Duration kNap = milliseconds(10);
+// Bounds a sleep: an event whose producer read the consumer's state just before it changed waits no
+// longer than this for its wakeup.
+constexpr Duration kLongestSleep = std::chrono::seconds(1);
+// A napping consumer is woken when the ring buffer is this full.
+constexpr size_t kWakeupDivisor = 8;
+
+constexpr char kKernelBtf[] = "/sys/kernel/btf/vmlinux";
+
+// libbpf explains itself at length; that is for --log-level debug. The sentence that a user sees comes
+// from ExplainRefusal.
+int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG && !spdlog::should_log(spdlog::level::trace)) return 0;
+  if (!spdlog::should_log(spdlog::level::debug)) return 0;
+  char line[4096];
+  const int length = vsnprintf(line, sizeof(line), format, arguments);
+  std::string_view text(line, std::min<size_t>(std::max(length, 0), sizeof(line) - 1));
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  spdlog::debug("{}", text);
+  return length;
+}
+
+constexpr const char* kLossReasons[TCP_LOSS_REASONS] = {
+    "ring_buffer_full_start", "ring_buffer_full_close", "table_full", "storage_unavailable",
+    "unknown_session",
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EbpfEventSource>> EbpfEventSource::Open(Tier tier,
+                                                                       const Options& options) {
+  libbpf_set_print(LogLibbpf);
+  if (absl::Status possible = CheckEbpfPossible(); !possible.ok()) return possible;
+  if (absl::Status possible = CheckTierPossible(tier); !possible.ok()) return possible;
+
+  std::unique_ptr<EbpfEventSource> source(new EbpfEventSource(tier));
+  if (absl::Status loaded = source->Load(options); !loaded.ok()) return loaded;
+  if (absl::Status ring = source->OpenRing(); !ring.ok()) return ring;
+  if (absl::Status attached = source->Attach(); !attached.ok()) return attached;
+  // Loading held the kernel's whole type information; give the memory back.
+  malloc_trim(0);
+  return source;
+}
+
+absl::Status EbpfEventSource::Load(const Options& options) {
+  btf* kernel_btf = btf__parse(kKernelBtf, nullptr);
+  if (kernel_btf == nullptr) {
+    return absl::FailedPreconditionError(
+        fmt::format("cannot read the kernel's types from {}: {}", kKernelBtf, strerror(errno)));
+  }
+  absl::StatusOr<TierPrograms> tier = ProgramsOf(tier_, kernel_btf);
+  btf__free(kernel_btf);
+  if (!tier.ok()) return tier.status();
+  programs_ = tier->required;
+  optional_programs_ = tier->optional;
+
+  // Helpers that older kernels lack (bpf/kernel_compat.h) cannot be asked for beforehand in tracing
+  // programs: what loads decides, richest first.
+  struct Helpers {
+    bool storage, cookie;
+  };
+  int error = 0;
+  for (const Helpers helpers : {Helpers{true, true}, Helpers{true, false}, Helpers{false, false}}) {
+    if (!tier->typed && helpers.storage) continue;
+    // Without a path of its own, libbpf 1.1 also walks the modules' type information when a type is
+    // missing from the kernel's, which needs CAP_SYS_ADMIN.
+    LIBBPF_OPTS(bpf_object_open_opts, open_options, .btf_custom_path = kKernelBtf);
+    bpf_ = sockflow_bpf__open_opts(&open_options);
+    if (bpf_ == nullptr) {
+      return absl::InternalError(fmt::format("cannot open the BPF object: {}", strerror(errno)));
+    }
+    bpf_program* program;
+    bpf_object__for_each_program(program, bpf_->obj) {
+      const std::string name = bpf_program__name(program);
+      const auto holds = [&name](const std::vector<std::string>& names) {
+        return std::find(names.begin(), names.end(), name) != names.end();
+      };
+      bpf_program__set_autoload(program, holds(programs_) || holds(optional_programs_));
+    }
+    bpf_->rodata->has_sk_storage = helpers.storage;
+    bpf_->rodata->has_socket_cookie = helpers.cookie;
+    bpf_->rodata->wakeup_octets = options.ring_buffer_octets / kWakeupDivisor;
+    bpf_map__set_max_entries(bpf_->maps.events, options.ring_buffer_octets);
+    if (!helpers.storage) {
+      bpf_map__set_max_entries(bpf_->maps.hashed_sessions, options.max_hashed_sessions);
+      bpf_map__set_max_entries(bpf_->maps.hashed_listeners, options.max_hashed_sessions / 16);
+    }
+    if (sockflow_bpf__load(bpf_) == 0) {
+      uses_socket_storage_ = helpers.storage;
+      return absl::OkStatus();
+    }
+    error = errno;
+    sockflow_bpf__destroy(bpf_);
+    bpf_ = nullptr;
+    // Not a matter of helpers.
+    if (error == EPERM || error == ENOMEM) break;
+  }
+  return absl::FailedPreconditionError(
+      fmt::format("cannot load the programs: {}", ExplainRefusal(tier_, error)));
+}
+
+absl::Status EbpfEventSource::Attach() {
+  const auto attach = [this](const std::string& name) -> int {
+    bpf_program* program = bpf_object__find_program_by_name(bpf_->obj, name.c_str());
+    bpf_link* link = program == nullptr ? nullptr : bpf_program__attach(program);
+    if (link == nullptr) return errno == 0 ? EINVAL : errno;
+    links_.push_back(link);
+    if (!hooks_.empty()) hooks_ += ", ";
+    hooks_ += bpf_program__section_name(program);
+    return 0;
+  };
+  for (const std::string& name : programs_) {
+    if (const int error = attach(name); error != 0) {
+      return absl::FailedPreconditionError(
+          fmt::format("cannot attach {}: {}", name, ExplainRefusal(tier_, error)));
+    }
+  }
+  for (const std::string& name : optional_programs_) {
+    if (const int error = attach(name); error != 0) {
+      spdlog::debug("optional hook {} is not there: {}", name, strerror(error));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EbpfEventSource::OpenRing() {
+  const int ring_fd = bpf_map__fd(bpf_->maps.events);
+  ring_ = ring_buffer__new(ring_fd, &EbpfEventSource::OnRingRecord, this, nullptr);
+  wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  if (ring_ == nullptr || wake_fd_ < 0 || epoll_fd_ < 0) {
+    return absl::InternalError(fmt::format("cannot open the ring buffer: {}", strerror(errno)));
+  }
+  // Edge-triggered: a nap must end by a wakeup, not because something is pending already.
+  epoll_event ring_event = {.events = EPOLLIN | EPOLLET, .data = {.fd = ring_fd}};
+  epoll_event wake_event = {.events = EPOLLIN, .data = {.fd = wake_fd_}};
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, ring_fd, &ring_event) != 0 ||
+      epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &wake_event) != 0) {
+    return absl::InternalError(fmt::format("cannot watch the ring buffer: {}", strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+EbpfEventSource::~EbpfEventSource() {
+  for (bpf_link* link : links_) bpf_link__destroy(link);
+  if (ring_ != nullptr) ring_buffer__free(ring_);
+  if (bpf_ != nullptr) sockflow_bpf__destroy(bpf_);
+  if (epoll_fd_ >= 0) close(epoll_fd_);
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void EbpfEventSource::WaitForEvents(Duration wait) {
+  const Duration longest = quiet_ ? kLongestSleep : kNap;
+  const Duration bounded = std::clamp(wait, Duration::zero(), longest);
+  // Rounded up: a deadline 0.4 ms away must not make a busy loop of zero waits.
+  const int timeout = std::chrono::ceil<milliseconds>(bounded).count();
+  epoll_event events[2];
+  const int count = epoll_wait(epoll_fd_, events, 2, timeout);
+  for (int i = 0; i < count; ++i) {
+    if (events[i].data.fd != wake_fd_) continue;
+    uint64_t ignored;
+    (void)!read(wake_fd_, &ignored, sizeof(ignored));
+  }
+}
+
+absl::Status EbpfEventSource::Poll(Duration wait,
+                                   absl::FunctionRef<void(const SessionEvent&)> deliver) {
+  clock_.Follow();
+  std::atomic_ref<uint32_t> state(const_cast<uint32_t&>(bpf_->bss->consumer_state));
+  state.store(quiet_ ? CONSUMER_SLEEPING : CONSUMER_NAPPING, std::memory_order_seq_cst);
+  int delivered = 0;
+  if (quiet_) {
+    // What came before the state was set came without a wakeup.
+    absl::StatusOr<int> early = Drain(deliver);
+    if (!early.ok()) return early.status();
+    delivered = *early;
+  }
+  if (delivered == 0) {
+    WaitForEvents(wait);
+    state.store(CONSUMER_BUSY, std::memory_order_relaxed);
+    absl::StatusOr<int> late = Drain(deliver);
+    if (!late.ok()) return late.status();
+    delivered = *late;
+  }
+  quiet_ = delivered == 0;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> EbpfEventSource::Drain(absl::FunctionRef<void(const SessionEvent&)> deliver) {
+  deliver_ = &deliver;
+  const absl::Cleanup forget = [this] { deliver_ = nullptr; };
+  const int count = ring_buffer__consume(ring_);
+  if (count < 0) {
+    return absl::InternalError(
+        fmt::format("cannot read the ring buffer: {}", strerror(-count)));
+  }
+  return count;
+}
+
+int EbpfEventSource::OnRingRecord(void* context, void* data, size_t size) {
+  auto* self = static_cast<EbpfEventSource*>(context);
+  // The kernel half is of the same build; but were it not, its events would be read as rubbish.
+  if (size != sizeof(tcp_event)) {
+    ++self->malformed_;
+    return 0;
+  }
+  ++self->events_;
+  (*self->deliver_)(FromTcpEvent(*static_cast<const tcp_event*>(data), self->clock_));
+  return 0;
+}
+
+void EbpfEventSource::Wake() {
+  const uint64_t one = 1;
+  (void)!write(wake_fd_, &one, sizeof(one));
+}
+
+namespace {
+
+tcp_counters ReadCounters(const bpf_map* map) {
+  tcp_counters sum = {};
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return sum;
+  std::vector<tcp_counters> per_cpu(cpus);
+  const uint32_t key = 0;
+  if (bpf_map__lookup_elem(map, &key, sizeof(key), per_cpu.data(),
+                           per_cpu.size() * sizeof(tcp_counters), 0) != 0) {
+    return sum;
+  }
+  for (const tcp_counters& one : per_cpu) {
+    sum.events += one.events;
+    sum.wakeups += one.wakeups;
+    for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) sum.lost[reason] += one.lost[reason];
+  }
+  return sum;
+}
+
+// Calls that the kernel skipped because the program was already running on that CPU (a softirq that
+// interrupts it). Since 5.12; 0 before.
+uint64_t SkippedCalls(const sockflow_bpf* bpf) {
+  uint64_t skipped = 0;
+  bpf_program* program;
+  bpf_object__for_each_program(program, bpf->obj) {
+    if (!bpf_program__autoload(program)) continue;
+    bpf_prog_info info = {};
+    uint32_t length = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) {
+      skipped += info.recursion_misses;
+    }
+  }
+  return skipped;
+}
+
+}  // namespace
+
+SourceStats EbpfEventSource::stats() {
+  const tcp_counters counters = ReadCounters(bpf_->maps.counters);
+  SourceStats result{.events = events_, .lost = {}};
+  for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) {
+    result.lost.push_back({kLossReasons[reason], counters.lost[reason]});
+  }
+  result.lost.push_back({"call_skipped", SkippedCalls(bpf_)});
+  result.lost.push_back({"malformed_event", malformed_});
+  return result;
+}
+
+uint64_t EbpfEventSource::wakeups() { return ReadCounters(bpf_->maps.counters).wakeups; }
+
+std::string EbpfEventSource::description() const {
+  return fmt::format("{} ({}; owners in {})", ToString(tier_), hooks_,
+                     uses_socket_storage_ ? "socket storage" : "a hash");
+}
+
+}  // namespace sockflow

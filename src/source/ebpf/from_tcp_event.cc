@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "source/ebpf/from_tcp_event.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <span>
+
+namespace sockflow {
+namespace {
+
+SessionEvent::Kind KindOf(uint8_t kind) {
+  switch (kind) {
+    case TCP_EVENT_CONNECT: return SessionEvent::Kind::kConnect;
+    case TCP_EVENT_ESTABLISHED: return SessionEvent::Kind::kEstablished;
+    case TCP_EVENT_ACCEPT: return SessionEvent::Kind::kAccept;
+    case TCP_EVENT_UPDATE: return SessionEvent::Kind::kUpdate;
+    default: return SessionEvent::Kind::kClose;
+  }
+}
+
+IpAddress AddressOf(uint16_t family, const uint8_t (&octets)[16]) {
+  const std::span<const uint8_t, 16> all(octets);
+  return family == AF_INET ? IpAddress::V4(all.first<4>()) : IpAddress::V6(all);
+}
+
+TaskName NameOf(const char (&name)[SOCKFLOW_TASK_NAME]) {
+  return TaskName(std::string_view(name, std::size(name)));
+}
+
+Process ProcessOf(const tcp_event_owner& owner) {
+  return {
+      .pid = owner.tgid,
+      .thread_id = owner.tid,
+      .parent_pid = owner.parent_tgid,
+      .uid = owner.uid,
+      .start_time = owner.start_time_ns,
+      .cgroup_id = owner.cgroup_id,
+      .name = NameOf(owner.name),
+      .thread_name = NameOf(owner.thread_name),
+      .parent_name = NameOf(owner.parent_name),
+  };
+}
+
+}  // namespace
+
+SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
+  SessionEvent result{
+      .kind = KindOf(event.kind),
+      .direction =
+          event.direction == TCP_EVENT_ACTIVE ? Direction::kActive : Direction::kPassive,
+      .accepted = event.kind != TCP_EVENT_CLOSE || (event.flags & TCP_EVENT_ACCEPTED) != 0,
+      .may_be_accepted = (event.flags & TCP_EVENT_MAY_BE_ACCEPTED) != 0,
+      .already_closed = (event.flags & TCP_EVENT_ALREADY_CLOSED) != 0,
+      .announced = (event.flags & TCP_EVENT_ANNOUNCED) != 0,
+      .last_state = static_cast<TcpState>(event.old_state),
+      .id = event.session_id,
+      .socket_cookie = event.socket_cookie,
+      .netns = event.netns,
+      .at = clock.FromMonotonic(event.time_ns),
+      .started = clock.FromMonotonic(event.start_ns),
+      .local = {AddressOf(event.family, event.local_address), event.local_port},
+      .remote = {AddressOf(event.family, event.remote_address), event.remote_port},
+      .tcp = {.octets_sent = event.octets_sent,
+              .octets_received = event.octets_received,
+              .packets_sent = event.packets_sent,
+              .packets_received = event.packets_received,
+              .retransmitted_packets = event.retransmitted_packets,
+              .smoothed_rtt_us = event.smoothed_rtt_us,
+              .minimum_rtt_us = event.minimum_rtt_us,
+              .error = event.error,
+              .tcp_header_octets = event.tcp_header_octets,
+              .fin_received = (event.flags & TCP_EVENT_FIN_RECEIVED) != 0},
+  };
+  if (event.established_ns != 0) result.established = clock.FromMonotonic(event.established_ns);
+  if ((event.flags & TCP_EVENT_OWNED) != 0) result.process = ProcessOf(event.owner);
+  return result;
+}
+
+}  // namespace sockflow

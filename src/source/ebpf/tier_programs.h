@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sockflow/event_source.h"
+
+struct btf;
+
+namespace sockflow {
+
+// The programs (functions in bpf/hooks) that make up a tier.
+struct TierPrograms {
+  std::vector<std::string> required;
+  std::vector<std::string> optional;  // attached if the kernel lets us
+  // The programs get typed pointers, so socket storage is theirs to use (kernel permitting).
+  bool typed = true;
+};
+
+// `kernel_btf` is the running kernel's.
+absl::StatusOr<TierPrograms> ProgramsOf(Tier tier, const btf* kernel_btf);
+
+}  // namespace sockflow
