@@ -86,8 +86,8 @@ bool IsLegalLength(Type type, uint16_t length);
 // Every element that the program knows, ordered by pen, then id.
 std::span<const Element> AllElements();
 
-// nullptr if unknown. Reverse elements (RFC 5103) are found by the IANA element's name with
-// "reverse" before it.
+// nullptr if unknown. The reverse of an IANA element (RFC 5103) is named like it, with "reverse"
+// before: "reverseOctetDeltaCount".
 const Element* FindElement(uint32_t pen, uint16_t id);
 const Element* FindElement(std::string_view name);
 

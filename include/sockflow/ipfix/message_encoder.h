@@ -27,7 +27,8 @@ class MessageEncoder {
 
   explicit MessageEncoder(Options options);
 
-  // Adds the template record. False if the message is full: call Finish, send, add again.
+  // Adds the template record. False if the message is full: call Finish, send, add again. None of
+  // our templates is too long for an empty message.
   [[nodiscard]] bool AddTemplate(const Template& description);
 
   // Adds a data record. False if the message is full: call Finish, send, add again. A record too
@@ -47,7 +48,25 @@ class MessageEncoder {
   std::span<const uint8_t> Finish(Time export_time);
 
  private:
-  // (See message_encoder.cc.)
+  bool Fits(size_t octets) const;
+  // Octets that close the open set.
+  size_t Padding() const;
+  // Octets before the next record: 0 if the open set goes on.
+  size_t Overhead(uint16_t set_id) const;
+  void OpenSet(uint16_t set_id, size_t smallest_record);
+  void CloseSet();
+
+  Options options_;
+  // The message is built in place; a record that turns out too long is written past the limit into
+  // slack and then forgotten, which is cheaper than to measure every record first.
+  std::vector<uint8_t> buffer_;
+  size_t limit_;
+  size_t end_;            // of what is in the message
+  size_t set_begin_ = 0;  // of the open set; 0 if none is open
+  uint16_t set_id_ = 0;
+  size_t smallest_record_ = 0;  // that the open set could hold
+  size_t records_ = 0;
+  uint32_t sequence_;
 };
 
 }  // namespace sockflow::ipfix

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: MIT
+#include "sockflow/ipfix/message_decoder.h"
+
+#include <random>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "sockflow/ipfix/message_encoder.h"
+#include "sockflow/ipfix/value.h"
+#include "tests/unit/ipfix/wire_builder.h"
+
+namespace sockflow::ipfix {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Template 256: sourceTransportPort in two octets. Template 257: a string, then ipVersion.
+constexpr std::string_view kPortTemplate = "0002 0100 0001 0007 0002";
+constexpr std::string_view kStringTemplate = "0002 0101 0002 0060 ffff 003c 0001";
+
+class MessageDecoderTest : public ::testing::Test {
+ protected:
+  // Each record as its values in hexadecimal, "c001|04".
+  std::vector<std::string> Decode(const Bytes& message, std::string_view session = "a") {
+    std::vector<std::string> records;
+    status_ = decoder_.Decode(session, message, [&records](const RecordView& view) {
+      std::string record;
+      for (size_t i = 0; i < view.values.size(); ++i) {
+        if (i > 0) record += '|';
+        AppendValue(nullptr, view.values[i], record);
+      }
+      records.push_back(record);
+    });
+    return records;
+  }
+  const MessageDecoder::Stats& stats() const { return decoder_.stats(); }
+
+  explicit MessageDecoderTest(MessageDecoder::Options options = {}) : decoder_(options) {}
+
+  MessageDecoder decoder_;
+  absl::Status status_;
+};
+
+class ReliableMessageDecoderTest : public MessageDecoderTest {
+ protected:
+  ReliableMessageDecoderTest() : MessageDecoderTest({.reliable_transport = true}) {}
+};
+
+TEST_F(MessageDecoderTest, DescribesTheRecordsItDelivers) {
+  Decode(Message({kPortTemplate}));
+  bool delivered = false;
+  ASSERT_TRUE(decoder_
+                  .Decode("a", Message({"0100 01bb"}, 5),
+                          [&delivered](const RecordView& view) {
+                            delivered = true;
+                            EXPECT_EQ(view.header.sequence, 5u);
+                            EXPECT_EQ(view.header.observation_domain, 7u);
+                            EXPECT_EQ(view.header.export_time, Time(std::chrono::seconds(1)));
+                            EXPECT_EQ(view.description.id, 256);
+                            EXPECT_EQ(view.description.scope_fields, 0);
+                            ASSERT_EQ(view.description.fields.size(), 1u);
+                            EXPECT_EQ(view.description.fields[0].element,
+                                      FindElement("sourceTransportPort"));
+                          })
+                  .ok());
+  EXPECT_TRUE(delivered);
+}
+
+TEST_F(MessageDecoderTest, TemplateAndDataInOneMessage) {
+  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050 01bb"})), ElementsAre("0050", "01bb"));
+  EXPECT_EQ(stats().messages, 1u);
+  EXPECT_EQ(stats().records, 2u);
+  EXPECT_EQ(stats().templates, 1u);
+}
+
+TEST_F(MessageDecoderTest, BothFormsOfVariableLength) {
+  EXPECT_THAT(Decode(Message({kStringTemplate, "0101 02 6162 04 ff 0003 636465 06 00 04"})),
+              ElementsAre("6162|04", "636465|06", "|04"));
+}
+
+TEST_F(MessageDecoderTest, PaddingIsNoRecord) {
+  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050 00"})), ElementsAre("0050"));
+  EXPECT_THAT(Decode(Message({"0002 0102 0001 0008 0004 000000", "0102 c0000201 000000"})),
+              ElementsAre("c0000201"));
+  EXPECT_THAT(Decode(Message({"0002 0103 0001 0007 0002 00000000 00000000", "0103 0050"})),
+              ElementsAre("0050"));
+  EXPECT_TRUE(status_.ok()) << status_;
+}
+
+TEST_F(MessageDecoderTest, OptionsTemplatesTellTheirScope) {
+  Bytes message = Message({"0003 0102 0002 0001 0095 0004 0029 0008",
+                           "0102 00000007 0000000000000003"});
+  uint16_t scope_fields = 0;
+  EXPECT_TRUE(decoder_
+                  .Decode("a", message,
+                          [&](const RecordView& view) {
+                            scope_fields = view.description.scope_fields;
+                          })
+                  .ok());
+  EXPECT_EQ(scope_fields, 1);
+  EXPECT_THAT(Decode(message), ElementsAre("00000007|0000000000000003"));
+}
+
+TEST_F(MessageDecoderTest, UnknownElementsKeepTheirNumbers) {
+  const Bytes message =
+      Message({"0002 0100 0002 9234 0002 00000fa0 fffe 0001 0000ffff", "0100 abcd 01"});
+  int delivered = 0;
+  EXPECT_TRUE(decoder_
+                  .Decode("a", message,
+                          [&delivered](const RecordView& view) {
+                            ++delivered;
+                            const auto& fields = view.description.fields;
+                            EXPECT_EQ(fields[0].element, nullptr);
+                            EXPECT_EQ(fields[0].pen, 4000u);
+                            EXPECT_EQ(fields[0].id, 0x1234);
+                            EXPECT_EQ(fields[1].pen, 65535u);
+                            EXPECT_EQ(fields[1].id, 0x7ffe);
+                          })
+                  .ok());
+  EXPECT_EQ(delivered, 1);
+}
+
+TEST_F(MessageDecoderTest, FieldsOfNoOctetsAndRecordsOfVariableLengthOnly) {
+  EXPECT_THAT(Decode(Message({"0002 0100 0002 00d2 0000 0007 0002", "0100 0050"})),
+              ElementsAre("|0050"));
+  // Two strings: the shortest record has two octets, so one octet is padding.
+  EXPECT_THAT(Decode(Message({"0002 0101 0002 0060 ffff 0060 ffff", "0101 0000 0161 00 00"})),
+              ElementsAre("|", "61|"));
+  EXPECT_THAT(Decode(Message({"0002 0102 0001 00d2 0000", "0102 00000000"})), IsEmpty());
+  EXPECT_EQ(stats().bad_template, 1u) << "records of no octets";
+}
+
+TEST_F(MessageDecoderTest, TemplatesBelongToOneSessionAndDomain) {
+  Decode(Message({kPortTemplate}), "a");
+  EXPECT_THAT(Decode(Message({"0100 0050"}), "b"), IsEmpty());
+  EXPECT_EQ(stats().unknown_template_sets, 1u);
+  EXPECT_EQ(stats().unknown_template_octets, 2u);
+  Bytes other_domain = Message({"0100 0050"});
+  other_domain[15] = 8;
+  EXPECT_THAT(Decode(other_domain, "a"), IsEmpty());
+  EXPECT_TRUE(status_.ok());
+  EXPECT_THAT(Decode(Message({"0100 0050"}), "a"), ElementsAre("0050"));
+}
+
+TEST_F(MessageDecoderTest, RedefinitionHoldsFromItsPlaceOn) {
+  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050 0051", "0002 0100 0001 003c 0001",
+                              "0100 04 06"})),
+              ElementsAre("0050", "0051", "04", "06"));
+  EXPECT_THAT(Decode(Message({"0100 04"}, 4)), ElementsAre("04"));
+  EXPECT_EQ(stats().redefined_templates, 1u);
+  Decode(Message({"0002 0100 0001 003c 0001"}, 5));
+  EXPECT_EQ(stats().redefined_templates, 1u) << "the same sent again";
+}
+
+// RFC 7011 8.4: over UDP withdrawals must be ignored.
+TEST_F(MessageDecoderTest, WithdrawalsOverUdpAreIgnored) {
+  Decode(Message({kPortTemplate}));
+  EXPECT_THAT(Decode(Message({"0002 0100 0000", "0002 0002 0000", "0100 0050"})),
+              ElementsAre("0050"));
+}
+
+TEST_F(ReliableMessageDecoderTest, WithdrawalHoldsFromItsPlaceOn) {
+  Decode(Message({kPortTemplate}));
+  EXPECT_THAT(Decode(Message({"0100 0050", "0002 0100 0000", "0100 0051"})), ElementsAre("0050"));
+  EXPECT_EQ(stats().unknown_template_sets, 1u);
+  EXPECT_THAT(Decode(Message({"0100 0050"})), IsEmpty());
+  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050"})), ElementsAre("0050"));
+  Decode(Message({"0002 0999 0000"}));
+  EXPECT_TRUE(status_.ok()) << "of a template that is not known: ignored (RFC 7011 8.1)";
+}
+
+TEST_F(ReliableMessageDecoderTest, AllTemplatesOfOneKindAreWithdrawn) {
+  constexpr std::string_view kOptions = "0003 0102 0001 0001 0095 0004";
+  Decode(Message({kPortTemplate, kStringTemplate, kOptions}));
+  EXPECT_THAT(Decode(Message({"0002 0002 0000", "0100 0050", "0102 00000001"})),
+              ElementsAre("00000001"));
+  EXPECT_THAT(Decode(Message({"0100 0050", "0101 00 04", "0102 00000001"})),
+              ElementsAre("00000001"));
+  Decode(Message({"0003 0003 0000"}));
+  EXPECT_THAT(Decode(Message({"0102 00000001"})), IsEmpty());
+  // The order within a message counts.
+  EXPECT_THAT(Decode(Message({kPortTemplate, "0002 0002 0000", "0100 0050"})), IsEmpty());
+  EXPECT_THAT(Decode(Message({"0002 0002 0000", kPortTemplate, "0100 0050"})),
+              ElementsAre("0050"));
+  EXPECT_THAT(Decode(Message({"0100 0051"})), ElementsAre("0051"));
+}
+
+TEST_F(ReliableMessageDecoderTest, TheEndOfASessionEndsItsTemplates) {
+  Decode(Message({kPortTemplate}), "a");
+  Decode(Message({kPortTemplate}), "b");
+  decoder_.EndSession("a");
+  EXPECT_THAT(Decode(Message({"0100 0050"}), "a"), IsEmpty());
+  EXPECT_THAT(Decode(Message({"0100 0050"}), "b"), ElementsAre("0050"));
+}
+
+TEST_F(MessageDecoderTest, ReservedSetsAreSkipped) {
+  EXPECT_THAT(Decode(Message({kPortTemplate, "00ff 1234", "0000", "0100 0050"})),
+              ElementsAre("0050"));
+  EXPECT_EQ(stats().reserved_sets, 2u);
+}
+
+struct Malformed {
+  const char* name;
+  Bytes message;
+  uint64_t MessageDecoder::Stats::* counter;
+  const char* says;
+};
+void PrintTo(const Malformed& malformed, std::ostream* out) { *out << malformed.name; }
+
+class MalformedTest : public ::testing::TestWithParam<Malformed> {};
+
+// The whole message is discarded, with its templates and its good records; the next one is decoded.
+TEST_P(MalformedTest, IsDiscardedWholeAndCounted) {
+  const Malformed& test = GetParam();
+  MessageDecoder decoder({});
+  const auto nothing = [](const RecordView&) { ADD_FAILURE() << "delivered a record"; };
+  const absl::Status status = decoder.Decode("a", test.message, nothing);
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr(test.says));
+  MessageDecoder::Stats expected;
+  expected.*test.counter = 1;
+  EXPECT_EQ(decoder.stats(), expected);
+
+  ASSERT_TRUE(decoder.Decode("a", Message({"0100 0050"}), nothing).ok());
+  EXPECT_EQ(decoder.stats().unknown_template_sets, 1u) << "its template was kept";
+  int delivered = 0;
+  ASSERT_TRUE(decoder
+                  .Decode("a", Message({kPortTemplate, "0100 0050"}),
+                          [&delivered](const RecordView&) { ++delivered; })
+                  .ok());
+  EXPECT_EQ(delivered, 1);
+}
+
+Bytes With(Bytes message, size_t at, uint8_t octet) {
+  message[at] = octet;
+  return message;
+}
+Bytes WithMore(Bytes message, size_t octets) {
+  message.resize(message.size() + octets);
+  message[3] = static_cast<uint8_t>(message.size());
+  return message;
+}
+
+using Stats = MessageDecoder::Stats;
+INSTANTIATE_TEST_SUITE_P(
+    MessageDecoderTest, MalformedTest,
+    ::testing::Values(
+        Malformed{"Empty", {}, &Stats::too_short, "16 octets"},
+        Malformed{"HalfAHeader", Hex("000a 0008 0000 0000"), &Stats::too_short, "16 octets"},
+        Malformed{"NetflowVersion9", With(Message({kPortTemplate}), 1, 9), &Stats::wrong_version,
+                  "version is 9"},
+        Malformed{"LengthTooLarge", With(Message({kPortTemplate}), 3, 200), &Stats::wrong_length,
+                  "says 200 octets"},
+        Malformed{"LengthTooSmall", With(Message({kPortTemplate}), 3, 20), &Stats::wrong_length,
+                  "says 20 octets"},
+        Malformed{"SetOfLengthZero", With(Message({kPortTemplate, "0100 0050"}), 31, 0),
+                  &Stats::bad_set, "length of 0"},
+        Malformed{"SetOfLengthThree", With(Message({kPortTemplate, "0100 0050"}), 31, 3),
+                  &Stats::bad_set, "length of 3"},
+        Malformed{"SetLongerThanTheMessage", With(Message({kPortTemplate, "0100 0050"}), 31, 7),
+                  &Stats::bad_set, "length of 7"},
+        Malformed{"OctetsBehindTheLastSet", WithMore(Message({kPortTemplate}), 3),
+                  &Stats::bad_set, "too few"},
+        Malformed{"TemplateIdBelow256", Message({kPortTemplate, "0002 00ff 0001 0007 0002"}),
+                  &Stats::bad_template, "255"},
+        Malformed{"TemplateCutOff", Message({kPortTemplate, "0002 0101 0002 0007 0002"}),
+                  &Stats::bad_template, "1 of 2"},
+        Malformed{"EnterpriseNumberCutOff", Message({kPortTemplate, "0002 0101 0001 8007 0002"}),
+                  &Stats::bad_template, "0 of 1"},
+        Malformed{"OptionsTemplateCutOff", Message({kPortTemplate, "0003 0101 0001"}),
+                  &Stats::bad_template, "cut off"},
+        Malformed{"OptionsTemplateWithoutScope",
+                  Message({kPortTemplate, "0003 0101 0001 0000 0007 0002"}),
+                  &Stats::bad_template, "0 scopes"},
+        Malformed{"MoreScopesThanFields",
+                  Message({kPortTemplate, "0003 0101 0001 0002 0007 0002"}),
+                  &Stats::bad_template, "2 scopes"},
+        Malformed{"WithdrawalOfAnImpossibleTemplate", Message({kPortTemplate, "0002 00ff 0000"}),
+                  &Stats::bad_template, "255"},
+        Malformed{"StringLongerThanItsSet",
+                  Message({kPortTemplate, "0100 0050", kStringTemplate, "0101 05 6162"}),
+                  &Stats::bad_record, "ends outside"},
+        Malformed{"LongStringLongerThanItsSet",
+                  Message({kPortTemplate, kStringTemplate, "0101 ff ffff 6162"}),
+                  &Stats::bad_record, "ends outside"},
+        Malformed{"LongLengthCutOff", Message({kPortTemplate, kStringTemplate, "0101 ff 00"}),
+                  &Stats::bad_record, "ends outside"},
+        Malformed{"RecordCutOffBehindAString",
+                  Message({kPortTemplate, kStringTemplate, "0101 01 61"}), &Stats::bad_record,
+                  "cut off"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(MessageDecoderLimitTest, FieldsOfATemplate) {
+  MessageDecoder decoder({.max_fields_per_template = 1});
+  EXPECT_FALSE(decoder.Decode("a", Message({kStringTemplate}), [](const RecordView&) {}).ok());
+  EXPECT_EQ(decoder.stats().over_limit, 1u);
+  EXPECT_TRUE(decoder.Decode("a", Message({kPortTemplate}), [](const RecordView&) {}).ok());
+}
+
+TEST(MessageDecoderLimitTest, TemplatesOfASession) {
+  MessageDecoder decoder({.max_templates_per_session = 1});
+  const auto ignore = [](const RecordView&) {};
+  EXPECT_TRUE(decoder.Decode("a", Message({kPortTemplate}), ignore).ok());
+  EXPECT_FALSE(decoder.Decode("a", Message({kStringTemplate}), ignore).ok());
+  EXPECT_TRUE(decoder.Decode("a", Message({kPortTemplate}), ignore).ok()) << "sent again";
+  EXPECT_FALSE(
+      decoder.Decode("b", Message({kPortTemplate, kStringTemplate}), ignore).ok());
+  EXPECT_EQ(decoder.stats().over_limit, 2u);
+}
+
+TEST(MessageDecoderLimitTest, TheSessionIdleForLongestMakesRoom) {
+  MessageDecoder decoder({.max_sessions = 2});
+  const auto ignore = [](const RecordView&) {};
+  const Bytes data = Message({"0100 0050"});
+  for (const char* session : {"a", "b"}) {
+    ASSERT_TRUE(decoder.Decode(session, Message({kPortTemplate}), ignore).ok());
+  }
+  ASSERT_TRUE(decoder.Decode("a", data, ignore).ok());
+  ASSERT_TRUE(decoder.Decode("c", Message({kPortTemplate}), ignore).ok());
+  EXPECT_EQ(decoder.stats().evicted_sessions, 1u);
+  ASSERT_TRUE(decoder.Decode("a", data, ignore).ok());
+  ASSERT_TRUE(decoder.Decode("c", data, ignore).ok());
+  EXPECT_EQ(decoder.stats().unknown_template_sets, 0u);
+  ASSERT_TRUE(decoder.Decode("b", data, ignore).ok());
+  EXPECT_EQ(decoder.stats().unknown_template_sets, 1u);
+}
+
+TEST(MessageDecoderLimitTest, FieldsOfAllSessionsTogether) {
+  MessageDecoder decoder({.max_fields = 3});
+  const auto ignore = [](const RecordView&) {};
+  ASSERT_TRUE(decoder.Decode("a", Message({kStringTemplate}), ignore).ok());
+  ASSERT_TRUE(decoder.Decode("b", Message({kPortTemplate}), ignore).ok());
+  EXPECT_EQ(decoder.stats().evicted_sessions, 0u);
+  ASSERT_TRUE(decoder.Decode("c", Message({kPortTemplate}), ignore).ok());
+  EXPECT_EQ(decoder.stats().evicted_sessions, 1u);
+  EXPECT_FALSE(decoder.Decode("c", Message({kStringTemplate, "0002 0103 0001 0007 0002"}), ignore)
+                   .ok());
+  EXPECT_EQ(decoder.stats().over_limit, 1u);
+  ASSERT_TRUE(decoder.Decode("b", Message({"0100 0050"}), ignore).ok());
+  EXPECT_EQ(decoder.stats().records, 1u) << "an over-long message evicts nobody";
+}
+
+class SequenceTest : public MessageDecoderTest {
+ protected:
+  // A message of three records.
+  void Receive(uint32_t sequence, std::string_view session = "a") {
+    Decode(Message({kPortTemplate, "0100 0050 0051 0052"}, sequence), session);
+    ASSERT_TRUE(status_.ok());
+  }
+};
+
+TEST_F(SequenceTest, NoLossNoCount) {
+  Receive(1000);
+  Receive(1003);
+  Receive(5, "b");
+  Receive(1006);
+  Decode(Message({kPortTemplate}, 1009));
+  Receive(1009);
+  EXPECT_EQ(stats().lost_records, 0u);
+}
+
+TEST_F(SequenceTest, GapsAreCountedPerSessionEvenAcrossTheWrap) {
+  Receive(0xfffffffd);
+  Receive(0);
+  EXPECT_EQ(stats().lost_records, 0u);
+  Receive(10);
+  EXPECT_EQ(stats().lost_records, 7u);
+  Receive(0xfffffff0, "b");
+  Receive(6, "b");
+  EXPECT_EQ(stats().lost_records, 7u + 19u);
+}
+
+TEST_F(SequenceTest, WhatComesLateIsNotCountedTwice) {
+  Receive(0);
+  Receive(6);
+  EXPECT_EQ(stats().lost_records, 3u);
+  Receive(3);
+  EXPECT_EQ(stats().late_records, 3u);
+  Receive(9);
+  EXPECT_EQ(stats().lost_records, 3u);
+}
+
+TEST_F(SequenceTest, ARestartedOrRepeatingSenderLosesNothing) {
+  Receive(5000);
+  Receive(0);
+  Receive(3);
+  Receive(3);
+  Receive(6);
+  EXPECT_EQ(stats().lost_records, 0u);
+  Receive(3'000'000'000);
+  Receive(3'000'000'003);
+  EXPECT_EQ(stats().lost_records, 0u) << "no loss is that large";
+  Receive(0);
+  EXPECT_EQ(stats().lost_records, 0u);
+}
+
+TEST_F(SequenceTest, SetsOfUnknownSizeMakeTheNextNumberUnknown) {
+  Receive(0);
+  Decode(Message({"0999 0050 0051"}, 3));
+  Receive(5);
+  EXPECT_EQ(stats().lost_records, 0u);
+  Receive(9);
+  EXPECT_EQ(stats().lost_records, 1u);
+}
+
+// A real message of ours with templates and records, as the thing to break.
+Bytes ExampleMessage() {
+  MessageEncoder encoder({});
+  const Session session = ExampleSession();
+  for (const Profile profile : {Profile::kIanaOnly, Profile::kProcess}) {
+    const SessionRecord record{SessionRecord::Kind::kStart, session};
+    const Template& description = TemplateFor(profile, record);
+    EXPECT_TRUE(encoder.AddTemplate(description));
+    EXPECT_TRUE(encoder.Add(description, record));
+    EXPECT_TRUE(encoder.Add(description, record));
+  }
+  const auto message = encoder.Finish(session.ended);
+  return Bytes(message.begin(), message.end());
+}
+
+// Reads all that is delivered, so that a sanitizer sees every wrong pointer.
+uint64_t Touch(const RecordView& view) {
+  uint64_t sum = 0;
+  std::string text;
+  for (size_t i = 0; i < view.values.size(); ++i) {
+    AppendValue(view.description.fields[i].element, view.values[i], text);
+    for (const uint8_t octet : view.values[i]) sum += octet;
+  }
+  return sum + text.size();
+}
+
+TEST(BrokenMessageTest, CutOffAtEveryOctet) {
+  const Bytes whole = ExampleMessage();
+  for (const bool true_length : {false, true}) {
+    for (size_t size = 0; size < whole.size(); ++size) {
+      Bytes cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+      if (true_length && size >= 4) {
+        cut[2] = static_cast<uint8_t>(size >> 8);
+        cut[3] = static_cast<uint8_t>(size);
+      }
+      MessageDecoder decoder({});
+      size_t delivered = 0;
+      const absl::Status status =
+          decoder.Decode("a", cut, [&delivered](const RecordView& view) {
+            delivered += Touch(view) > 0 ? 1 : 0;
+          });
+      // Only a cut between two sets leaves a sound message.
+      EXPECT_TRUE(status.ok() || delivered == 0) << size;
+      EXPECT_EQ(decoder.stats().records, delivered);
+      EXPECT_FALSE(status.ok() && !true_length) << size;
+    }
+  }
+}
+
+TEST(BrokenMessageTest, EverySingleOctetChanged) {
+  const Bytes whole = ExampleMessage();
+  uint64_t delivered = 0;
+  MessageDecoder lasting({.reliable_transport = true, .max_sessions = 8});
+  for (size_t at = 0; at < whole.size(); ++at) {
+    for (int value = 0; value < 256; ++value) {
+      const Bytes broken = With(whole, at, static_cast<uint8_t>(value));
+      MessageDecoder decoder({});
+      for (MessageDecoder* one : {&decoder, &lasting}) {
+        const uint64_t before = one->stats().records;
+        uint64_t seen = 0;
+        const absl::Status status = one->Decode("a", broken, [&seen](const RecordView& view) {
+          Touch(view);
+          ++seen;
+        });
+        ASSERT_EQ(one->stats().records - before, seen);
+        ASSERT_TRUE(status.ok() || seen == 0);
+        delivered += seen;
+      }
+    }
+  }
+  EXPECT_GT(delivered, whole.size() * 256) << "most changes leave a message that can be read";
+  uint64_t malformed = 0;
+  for (const auto& [reason, count] : MalformedReasons(lasting.stats())) malformed += count;
+  EXPECT_EQ(malformed + lasting.stats().messages, whole.size() * 256);
+}
+
+TEST(BrokenMessageTest, RandomOctetsBehindAValidHeader) {
+  std::mt19937_64 random(7);
+  MessageDecoder decoder({.max_sessions = 16, .max_fields = 1000});
+  for (int i = 0; i < 50'000; ++i) {
+    Bytes message = Message({});
+    const size_t size = 16 + random() % 120;
+    while (message.size() < size) {
+      message.push_back(static_cast<uint8_t>(random() % 4 == 0 ? random() : random() % 5));
+    }
+    message[2] = static_cast<uint8_t>(size >> 8);
+    message[3] = static_cast<uint8_t>(size);
+    message[15] = static_cast<uint8_t>(random() % 32);
+    (void)decoder.Decode("a", message, [](const RecordView& view) { Touch(view); });
+  }
+  uint64_t malformed = 0;
+  for (const auto& [reason, count] : MalformedReasons(decoder.stats())) malformed += count;
+  EXPECT_EQ(malformed + decoder.stats().messages, 50'000u);
+}
+
+}  // namespace
+}  // namespace sockflow::ipfix

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+
+// decode(encode(x)) == x, for every template, over random sessions. What is expected is worked out
+// here from the description of the fields, by other means than in session_templates.cc.
+
+#include <chrono>
+#include <map>
+#include <random>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "sockflow/ipfix/message_decoder.h"
+#include "sockflow/ipfix/message_encoder.h"
+#include "sockflow/ipfix/value.h"
+#include "tests/unit/ipfix/wire_builder.h"
+
+namespace sockflow::ipfix {
+namespace {
+
+using Kind = SessionRecord::Kind;
+using Values = std::map<std::string, std::string>;
+
+struct NamePair {
+  const char* sent;
+  const char* expected;
+};
+constexpr NamePair kNames[] = {
+    {"", ""},
+    {"curl", "curl"},
+    {"kworker/0:1-evt", "kworker/0:1-evt"},
+    {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"},
+    {"bad\xff", "bad\xef\xbf\xbd"},
+    {"\x01\x1b[31m", "\x01\x1b[31m"},
+    {"cut\xe2\x82", "cut\xef\xbf\xbd"},
+    {"Web Content", "Web Content"},
+};
+
+template <typename T>
+T Pick(std::mt19937_64& random, std::initializer_list<T> choices) {
+  return *(choices.begin() + random() % choices.size());
+}
+
+struct Sample {
+  Session session;
+  Kind kind = Kind::kStart;
+  std::string expected_name;
+  std::string expected_parent;
+};
+
+IpAddress RandomAddress(std::mt19937_64& random, bool v4) {
+  std::array<uint8_t, 16> octets;
+  for (uint8_t& octet : octets) octet = static_cast<uint8_t>(random());
+  return v4 ? IpAddress::V4(std::span<const uint8_t, 16>(octets).first<4>())
+            : IpAddress::V6(octets);
+}
+
+Sample RandomSample(std::mt19937_64& random) {
+  Sample sample;
+  Session& session = sample.session;
+  sample.kind = Pick(random, {Kind::kStart, Kind::kUpdate, Kind::kEnd});
+  session.id = random();
+  session.direction = Pick(random, {Direction::kActive, Direction::kPassive});
+  const bool v4 = random() % 2 == 0;
+  session.local = {RandomAddress(random, v4), static_cast<uint16_t>(random())};
+  session.remote = {RandomAddress(random, v4), static_cast<uint16_t>(random())};
+  session.started = Time(std::chrono::nanoseconds(random() % 4'000'000'000'000'000'000));
+  session.ended = session.started + std::chrono::milliseconds(static_cast<int64_t>(
+                                        random() % 10'000'000) - 1'000'000);
+  if (random() % 4 != 0) session.established = session.started;
+  session.accepted = random() % 8 != 0;
+  session.last_state = static_cast<TcpState>(random() % 12);
+  session.tcp = {.octets_sent = random() >> (random() % 64),
+                 .octets_received = random() >> (random() % 64),
+                 .packets_sent = random() >> 32,
+                 .packets_received = random() >> 32,
+                 .retransmitted_packets = static_cast<uint32_t>(random()),
+                 .smoothed_rtt_us = static_cast<uint32_t>(random() >> (32 + random() % 24)) >> 1,
+                 .error = Pick<uint16_t>(random, {0, 0, 32, 101, 104, 110, 111, 113}),
+                 .tcp_header_octets = Pick<uint8_t>(random, {0, 20, 32, 60}),
+                 .fin_received = random() % 2 == 0};
+  if (random() % 4 != 0) {
+    const NamePair& name = kNames[random() % std::size(kNames)];
+    const NamePair& parent = kNames[random() % std::size(kNames)];
+    session.process = Process{.pid = static_cast<uint32_t>(random()),
+                              .parent_pid = static_cast<uint32_t>(random()),
+                              .uid = static_cast<uint32_t>(random()),
+                              .name = TaskName(name.sent),
+                              .parent_name = TaskName(parent.sent)};
+    sample.expected_name = name.expected;
+    sample.expected_parent = parent.expected;
+  }
+  session.user_name.assign(random() % 40, 'u');
+  session.executable.assign(random() % 3 == 0 ? random() % 700 : random() % 60, '/');
+  return sample;
+}
+
+std::string Milliseconds(Time time) {
+  const Element element{.type = Type::kDateTimeMilliseconds};
+  const auto count = static_cast<uint64_t>(time.time_since_epoch().count() / 1'000'000);
+  Bytes octets;
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    octets.push_back(static_cast<uint8_t>(count >> shift));
+  }
+  std::string text;
+  AppendValue(&element, octets, text);
+  return text;
+}
+
+Values Expected(const Sample& sample, Profile profile) {
+  const Session& s = sample.session;
+  const bool active = s.direction == Direction::kActive;
+  const bool v4 = s.local.address.is_v4();
+  const Endpoint& from = active ? s.local : s.remote;
+  const Endpoint& to = active ? s.remote : s.local;
+  const EndCause cause = EndCauseOf(s);
+  const bool is_end = sample.kind == Kind::kEnd;
+
+  int bits = 2;
+  if (s.established || !active) bits += 16;
+  const bool orderly = cause == EndCause::kLocalFin || cause == EndCause::kRemoteFin;
+  if (s.tcp.fin_received || (is_end && orderly)) bits += 1;
+  if (is_end && (cause == EndCause::kLocalReset || cause == EndCause::kRemoteReset ||
+                 cause == EndCause::kRefused)) {
+    bits += 4;
+  }
+  const Time end = sample.kind == Kind::kStart || s.ended < s.started ? s.started : s.ended;
+
+  Values v;
+  v["flowId"] = std::to_string(s.id);
+  v["firewallEvent"] = sample.kind == Kind::kStart ? "1" : is_end ? "2" : "5";
+  v["biflowDirection"] = "1";
+  v["flowDirection"] = active ? "1" : "0";
+  v["protocolIdentifier"] = "6";
+  v["ipVersion"] = v4 ? "4" : "6";
+  if (sample.kind == Kind::kStart) bits &= 2 + 16;  // how it began, not how it went on
+  v["tcpControlBits"] = std::to_string(bits);
+  v[v4 ? "sourceIPv4Address" : "sourceIPv6Address"] = from.address.ToString();
+  v[v4 ? "destinationIPv4Address" : "destinationIPv6Address"] = to.address.ToString();
+  v["sourceTransportPort"] = std::to_string(from.port);
+  v["destinationTransportPort"] = std::to_string(to.port);
+  v["flowStartMilliseconds"] = Milliseconds(s.started);
+  v["flowEndMilliseconds"] = Milliseconds(end);
+  v["applicationName"] = sample.expected_name;
+  v["userName"] = s.user_name;
+  if (sample.kind != Kind::kStart) {
+    const uint64_t to_responder = active ? s.tcp.octets_sent : s.tcp.octets_received;
+    const uint64_t to_initiator = active ? s.tcp.octets_received : s.tcp.octets_sent;
+    const uint64_t segments = active ? s.tcp.packets_sent : s.tcp.packets_received;
+    const uint64_t back = active ? s.tcp.packets_received : s.tcp.packets_sent;
+    const uint64_t tcp_header = s.tcp.tcp_header_octets == 0 ? 20 : s.tcp.tcp_header_octets;
+    v["flowEndReason"] = !is_end ? "2" : cause == EndCause::kTimedOut ? "1" : "3";
+    v["octetDeltaCount"] = std::to_string(to_responder + segments * ((v4 ? 20 : 40) + tcp_header));
+    v["packetDeltaCount"] = std::to_string(segments);
+    v["initiatorOctets"] = std::to_string(to_responder);
+    v["responderOctets"] = std::to_string(to_initiator);
+    v["initiatorPackets"] = std::to_string(segments);
+    v["responderPackets"] = std::to_string(back);
+  }
+  if (profile != Profile::kProcess) return v;
+  const std::string side = active ? "SRC_" : "DST_";
+  v[side + "PROC_PID"] = std::to_string(s.process ? s.process->pid : 0);
+  v[side + "PROC_NAME"] = sample.expected_name;
+  v[side + "PROC_UID"] = s.process ? std::to_string(s.process->uid) : "4294967295";
+  v[side + "PROC_USER_NAME"] = s.user_name;
+  v[side + "FATHER_PROC_PID"] = std::to_string(s.process ? s.process->parent_pid : 0);
+  v[side + "FATHER_PROC_NAME"] = sample.expected_parent;
+  v[side + "PROC_PKG_NAME"] = s.executable;
+  if (sample.kind != Kind::kStart) {
+    v[active ? "RETRANSMITTED_IN_PKTS" : "RETRANSMITTED_OUT_PKTS"] =
+        std::to_string(s.tcp.retransmitted_packets);
+    const uint32_t rtt = s.tcp.smoothed_rtt_us;
+    v[active ? "SERVER_NW_LATENCY_MS" : "CLIENT_NW_LATENCY_MS"] =
+        std::to_string(rtt / 2000 + (rtt % 2000 >= 1000 ? 1 : 0));
+  }
+  return v;
+}
+
+Values Received(const RecordView& view) {
+  Values values;
+  for (size_t i = 0; i < view.values.size(); ++i) {
+    const Element* element = view.description.fields[i].element;
+    std::string text;
+    AppendValue(element, view.values[i], text);
+    values[element == nullptr ? "unknown" : std::string(element->name)] = text;
+  }
+  return values;
+}
+
+class RoundTripTest : public ::testing::TestWithParam<Profile> {};
+
+TEST_P(RoundTripTest, EveryFieldArrivesAsItWas) {
+  const Profile profile = GetParam();
+  std::mt19937_64 random(20261121);
+  MessageEncoder encoder({.max_message_octets = 1400});
+  MessageDecoder decoder({});
+  std::vector<Sample> waiting;
+  std::map<uint16_t, int> seen;
+  const auto finish = [&] {
+    size_t delivered = 0;
+    const absl::Status status = decoder.Decode(
+        "a", encoder.Finish(Time(std::chrono::seconds(5))), [&](const RecordView& view) {
+          ASSERT_LT(delivered, waiting.size());
+          ++seen[view.description.id];
+          EXPECT_EQ(Received(view), Expected(waiting[delivered++], profile));
+        });
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_EQ(delivered, waiting.size());
+    waiting.clear();
+  };
+  for (const Template& description : TemplatesOf(profile)) {
+    if (encoder.AddTemplate(description)) continue;
+    finish();
+    ASSERT_TRUE(encoder.AddTemplate(description));
+  }
+  for (int i = 0; i < 6000; ++i) {
+    Sample sample = RandomSample(random);
+    const SessionRecord record{sample.kind, sample.session};
+    const Template& description = TemplateFor(profile, record);
+    if (!encoder.Add(description, record)) {
+      finish();
+      ASSERT_TRUE(encoder.Add(description, record));
+    }
+    waiting.push_back(std::move(sample));
+  }
+  finish();
+  EXPECT_EQ(seen.size(), TemplatesOf(profile).size()) << "not every template was tried";
+  for (const auto& [id, count] : seen) EXPECT_GT(count, 300) << id;
+  EXPECT_EQ(decoder.stats().records, 6000u);
+  EXPECT_EQ(decoder.stats().lost_records, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, RoundTripTest,
+                         ::testing::Values(Profile::kProcess, Profile::kIanaOnly),
+                         [](const auto& test) { return std::string(ToString(test.param)); });
+
+// What remains of strings longer than a message has room for is a valid beginning of them.
+TEST(RoundTripTest, LongStringsAreCutBetweenCharacters) {
+  Session session = ExampleSession();
+  std::string executable;
+  for (int i = 0; i < 2000; ++i) executable += "\xe2\x82\xac";
+  session.executable = executable;
+  const SessionRecord record{Kind::kEnd, session};
+  for (const size_t bound : {512, 1400, 65535}) {
+    MessageEncoder encoder({.max_message_octets = bound});
+    MessageDecoder decoder({});
+    const Template& description = TemplateFor(Profile::kProcess, record);
+    ASSERT_TRUE(encoder.AddTemplate(description));
+    ASSERT_TRUE(decoder.Decode("a", encoder.Finish(Time{}), [](const RecordView&) {}).ok());
+    ASSERT_TRUE(encoder.Add(description, record));
+    std::string received;
+    ASSERT_TRUE(decoder
+                    .Decode("a", encoder.Finish(Time{}),
+                            [&](const RecordView& view) {
+                              received = ReadString(view.values.back());
+                            })
+                    .ok());
+    EXPECT_EQ(received.size() % 3, 0u);
+    EXPECT_GT(received.size(), 100u);
+    EXPECT_LE(received.size(), 1024u);
+    EXPECT_EQ(received, executable.substr(0, received.size()));
+  }
+}
+
+}  // namespace
+}  // namespace sockflow::ipfix
