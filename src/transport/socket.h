@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "transport/url.h"
+
+// What the transports need of the operating system's sockets, and nothing else of it
+// (socket_linux.cc).
+namespace sockflow::transport {
+
+// The address of a socket as the system writes it (a sockaddr), opaque here.
+struct SocketAddress {
+  alignas(8) std::array<uint8_t, 128> octets{};
+  uint32_t length = 0;
+
+  // "192.0.2.1:4739" or "[2001:db8::1]:4739"; an IPv4-mapped address as IPv4.
+  std::string ToString() const;
+  uint16_t port() const;
+  bool is_v6() const;
+
+  bool operator==(const SocketAddress& other) const;
+};
+
+// Owns a descriptor.
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Socket();
+
+  int fd() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+enum class Purpose { kSend, kListen };
+
+// Looks up url.host; blocks for as long as the system's resolver does unless the host is an
+// address. Never an empty vector.
+absl::StatusOr<std::vector<SocketAddress>> Resolve(const Url& url, Purpose purpose);
+
+// A non-blocking UDP socket that no child process inherits, of the address's family. The error
+// is an errno value; 0: none.
+Socket OpenUdp(const SocketAddress& address, int& error);
+
+// A socket for sending, never fragmented (RFC 7011 10.3.3), with room for a burst.
+Socket OpenUdpSender(const SocketAddress& address, int& error);
+
+// Both return an errno value; 0: done.
+int Connect(const Socket& socket, const SocketAddress& address);
+int SendDatagram(const Socket& socket, std::span<const uint8_t> octets);
+
+// The largest UDP payload that fits the path to the connected address; 0 if not known.
+size_t LargestPayload(const Socket& socket, const SocketAddress& address);
+
+}  // namespace sockflow::transport

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace sockflow::transport {
+
+// The port that IANA gave to IPFIX over UDP, TCP and SCTP (RFC 7011 11.3).
+inline constexpr uint16_t kDefaultPort = 4739;
+
+// Where messages go to or come from: "udp://192.0.2.1:4739", "udp://[2001:db8::1]", "udp://name".
+struct Url {
+  std::string scheme = "udp";
+  std::string host;  // without brackets; empty: every address of this host (listen URLs only)
+  uint16_t port = kDefaultPort;
+
+  // With the port, whatever it is: two URLs of the same place are the same text.
+  std::string ToString() const;
+
+  friend bool operator==(const Url&, const Url&) = default;
+};
+
+// Reads the URL of a collector to send to. Errors name the part that is wrong and what is allowed.
+absl::StatusOr<Url> ParseUrl(std::string_view text);
+
+// Reads the URL of an address to listen on: as above, and the host may be left out
+// ("udp://:4739").
+absl::StatusOr<Url> ParseListenUrl(std::string_view text);
+
+// OK if this is an IPv4 address, an IPv6 address without brackets, or a host name. Nothing is
+// looked up.
+absl::Status CheckHost(std::string_view host);
+
+// True for an address, false for a name that must be looked up.
+bool IsAddress(std::string_view host);
+
+}  // namespace sockflow::transport
