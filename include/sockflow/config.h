@@ -11,18 +11,15 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/ipfix/template.h"
+#include "sockflow/tier.h"
 #include "sockflow/time.h"
 
 namespace sockflow {
 
-// How sessions are captured; kAuto takes the first that works, in this order.
-enum class CaptureTier : uint8_t { kAuto, kFentry, kKprobe, kTracepoint, kPcap };
-
 // What is logged: this and all that is more important.
 enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
 
-// Names as in the configuration file: "auto", "fentry", ..., "trace", "debug", ...
-std::string_view ToString(CaptureTier tier);
+// As in the configuration file: "trace", "debug", ...
 std::string_view ToString(LogLevel level);
 
 // One place that records are sent to.
@@ -44,7 +41,7 @@ struct Config {
   std::vector<CollectorConfig> collectors;  // never empty
 
   struct Capture {
-    CaptureTier tier{};
+    std::optional<Tier> tier;  // nullopt: auto, the first that works
     uint32_t ring_buffer_bytes = 0;
     uint32_t max_sessions = 0;
     friend bool operator==(const Capture&, const Capture&) = default;
@@ -93,7 +90,7 @@ absl::StatusOr<LoadedConfig> ParseConfig(std::string_view file, std::string_view
 
 // Single values, as in the file and on the command line. The error says what is wrong and what is
 // allowed; which key, option or line it was is for the caller to add.
-absl::StatusOr<CaptureTier> ParseTier(std::string_view text);
+absl::StatusOr<std::optional<Tier>> ParseTier(std::string_view text);  // "auto" -> nullopt
 absl::StatusOr<LogLevel> ParseLogLevel(std::string_view text);
 absl::StatusOr<ipfix::Profile> ParseProfileName(std::string_view text);
 absl::StatusOr<std::string> ParseCollectorUrl(std::string_view text);   // -> complete URL

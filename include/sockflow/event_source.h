@@ -3,23 +3,14 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "sockflow/session_event.h"
+#include "sockflow/tier.h"
 
 namespace sockflow {
-
-// How events are captured, best first.
-enum class Tier : uint8_t {
-  kFentry,      // BPF programs at function entry and exit
-  kKprobe,      // the same by kprobes
-  kTracepoint,  // one typed tracepoint; accept() is inferred
-  kPcap,        // packets
-};
-std::string_view ToString(Tier tier);
 
 // What a source lost, by reason. Names are stable: they go to the log, to IPFIX and to metrics.
 struct LossCounter {

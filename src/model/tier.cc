@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "sockflow/event_source.h"
+#include "sockflow/tier.h"
 
 namespace sockflow {
 

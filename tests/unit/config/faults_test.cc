@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "fmt/format.h"
+#include "sockflow/config.h"
+
+namespace sockflow {
+namespace {
+
+std::string FaultsOf(std::string_view text) {
+  const absl::StatusOr<LoadedConfig> loaded = ParseConfig("t.yaml", text);
+  EXPECT_EQ(loaded.status().code(), absl::StatusCode::kInvalidArgument) << text;
+  return std::string(loaded.status().message());
+}
+
+constexpr std::string_view kTopKeys =
+    "interface, bpf, collector, collectors, capture, exporter or log";
+constexpr std::string_view kExporterKeys =
+    "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
+    "max_message_bytes or observation_domain";
+
+struct Case {
+  std::string name;
+  std::string text;
+  std::string faults;
+};
+
+class FaultsTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(FaultsTest, NamesLineKeyAndWhatIsAllowed) {
+  EXPECT_EQ(FaultsOf(GetParam().text), GetParam().faults);
+}
+
+const Case kCases[] = {
+    {"UnknownKey", "interface: eth0\ncolour: red\n",
+     "t.yaml:2: colour: unknown key; allowed are " + std::string(kTopKeys)},
+    {"UnknownKeyNearAnother", "exporter:\n  chunksize: 10\n",
+     "t.yaml:2: exporter.chunksize: unknown key (did you mean chunk_size?); allowed in exporter "
+     "are " +
+         std::string(kExporterKeys)},
+    {"UnknownKeyWithWrongCase", "Interface: eth0\n",
+     "t.yaml:1: Interface: unknown key (did you mean interface?); allowed are " +
+         std::string(kTopKeys)},
+    {"UnknownKeyWithHyphens", "log:\n  stats-interval-seconds: 5\n",
+     "t.yaml:2: log.stats-interval-seconds: unknown key (did you mean stats_interval_seconds?); "
+     "allowed in log are level or stats_interval_seconds"},
+    {"KeyInTheWrongPlace", "chunk_size: 10\n",
+     "t.yaml:1: chunk_size: unknown key (did you mean exporter.chunk_size?); allowed are " +
+         std::string(kTopKeys)},
+    {"KeyOfAnotherSection", "log:\n  port: 1\n",
+     "t.yaml:2: log.port: unknown key (did you mean collector.port?); allowed in log are level or "
+     "stats_interval_seconds"},
+    {"KeyWithDots", "collector.port: 1\n",
+     "t.yaml:1: collector.port: write it as a section: \"collector:\", and \"port:\" indented "
+     "below it"},
+    {"HostileKey", "\"a\\nb\\e[31m\": 1\n",
+     "t.yaml:1: \"a\\nb\\x1b[31m\": unknown key; allowed are " + std::string(kTopKeys)},
+    {"WordWhereNumber", "collector:\n  port: abc\n",
+     "t.yaml:2: collector.port: \"abc\" is not a whole number; allowed is a whole number from 1 to "
+     "65535"},
+    {"FractionWhereWholeNumber", "exporter: {chunk_size: 1.5}\n",
+     "t.yaml:1: exporter.chunk_size: \"1.5\" is not a whole number; allowed is a whole number from "
+     "0 to 65535"},
+    {"ListWhereNumber", "collector:\n  port: [1]\n",
+     "t.yaml:2: collector.port: a list where a single value belongs; allowed is a whole number "
+     "from 1 to 65535"},
+    {"MapWhereWord", "capture:\n  tier: {a: b}\n",
+     "t.yaml:2: capture.tier: a map where a single value belongs; allowed is auto, fentry, kprobe, "
+     "tracepoint or pcap"},
+    {"NoValue", "collector:\n  port:\n  host: h\n",
+     "t.yaml:2: collector.port: has no value; allowed is a whole number from 1 to 65535"},
+    {"NoHost", "collector:\n  host: \" \"\n",
+     "t.yaml:2: collector.host: has no value; allowed is an IP address or a host name"},
+    {"OutOfRange", "collector:\n  port: 70000\n",
+     "t.yaml:2: collector.port: \"70000\" is out of range; allowed is a whole number from 1 to "
+     "65535"},
+    {"FarOutOfRange", "exporter: {observation_domain: 99999999999999999999999}\n",
+     "t.yaml:1: exporter.observation_domain: \"99999999999999999999999\" is out of range; allowed "
+     "is a whole number from 0 to 4294967295"},
+    {"Negative", "exporter: {chunk_size: -1}\n",
+     "t.yaml:1: exporter.chunk_size: \"-1\" is out of range; allowed is a whole number from 0 to "
+     "65535"},
+    {"SecondsOutOfRange", "exporter: {interval_seconds: 3600.1}\n",
+     "t.yaml:1: exporter.interval_seconds: \"3600.1\" is out of range; allowed is a number of "
+     "seconds from 0 to 3600"},
+    {"SecondsNotANumber", "exporter: {interval_seconds: nan}\n",
+     "t.yaml:1: exporter.interval_seconds: \"nan\" is out of range; allowed is a number of seconds "
+     "from 0 to 3600"},
+    {"SecondsHuge", "exporter: {interval_seconds: 1e999}\n",
+     "t.yaml:1: exporter.interval_seconds: \"1e999\" is out of range; allowed is a number of "
+     "seconds from 0 to 3600"},
+    {"SecondsWithUnit", "exporter: {interval_seconds: 5s}\n",
+     "t.yaml:1: exporter.interval_seconds: \"5s\" is not a number of seconds; allowed is a number "
+     "of seconds from 0 to 3600"},
+    {"NotAPowerOfTwo", "capture: {ring_buffer_bytes: 1000000}\n",
+     "t.yaml:1: capture.ring_buffer_bytes: \"1000000\" is not a power of two; allowed is a power "
+     "of two from 65536 to 1073741824"},
+    {"UnknownWord", "capture:\n  tier: fenty\n",
+     "t.yaml:2: capture.tier: \"fenty\" is not known (did you mean fentry?); allowed is auto, "
+     "fentry, kprobe, tracepoint or pcap"},
+    {"BadHost", "bpf: {source_host: a/b; c}\n",
+     "t.yaml:1: bpf.source_host: host \"a/b; c\" is neither an IP address nor a host name; allowed "
+     "in a name are letters, digits, - and _ between dots"},
+    {"SemicolonInValue", "log: {stats_interval_seconds: 1; 2}\n",
+     "t.yaml:1: log.stats_interval_seconds: \"1; 2\" is not a number of seconds; allowed is a "
+     "number of seconds from 0 to 86400"},
+    {"SectionIsAValue", "collector: 127.0.0.1\n",
+     "t.yaml:1: collector: a single value where a section belongs; allowed are, indented below it, "
+     "the keys host, port"},
+    {"SectionIsAList", "log:\n  - level: info\n",
+     "t.yaml:1: log: a list where a section belongs; allowed are, indented below it, the keys "
+     "level, stats_interval_seconds"},
+    {"DuplicateKey", "interface: a\nlog: {level: info}\ninterface: b\n",
+     "t.yaml:3: interface: given twice, first in line 1; allowed is once"},
+    {"DuplicateSection", "log:\n  level: info\nlog:\n  level: debug\n",
+     "t.yaml:3: log: given twice, first in line 1; allowed is once"},
+    {"KeyIsAList", "[a, b]: 1\n",
+     "t.yaml:1: YAML: a key is empty, a list or a map; allowed are lines \"key: value\""},
+    {"RootIsAList", "- interface: eth0\n",
+     "t.yaml:1: YAML: the file holds a list; allowed are lines \"key: value\""},
+    {"RootIsAValue", "\n\neth0\n",
+     "t.yaml:3: YAML: the file holds a single value; allowed are lines \"key: value\""},
+    {"TwoDocuments", "interface: a\n---\ninterface: b\n",
+     "t.yaml:3: YAML: a second document (---) begins; allowed is one in a file"},
+    {"BracketLeftOpen", "collectors: [udp://a,\nlog: {level: info}\n",
+     "t.yaml:3: YAML: end of sequence flow not found at column 1; correct the syntax (indentation, "
+     "quotes, brackets, colons)"},
+    {"BadIndentation", "collector:\n    host: a\n  port: 1\n",
+     "t.yaml:3: YAML: end of map not found at column 3; correct the syntax (indentation, quotes, "
+     "brackets, colons)"},
+    {"TabIndentation", "collector:\n\thost: a\n",
+     "t.yaml:2: YAML: illegal map value at column 6; indent with blanks, not with a tab"},
+    {"UnknownAlias", "interface: *name\n",
+     "t.yaml:1: YAML: the referenced anchor is not defined at column 12; correct the syntax "
+     "(indentation, quotes, brackets, colons)"},
+    {"MergeKey", "<<: {interface: eth0}\n",
+     "t.yaml:1: <<: unknown key; allowed are " + std::string(kTopKeys)},
+    {"Binary", std::string("interface: a\n\x7f\x45\x4c\x46\0", 18),
+     "t.yaml:2: text: octet 0x00 is not part of a text; allowed is UTF-8 without control "
+     "characters"},
+    {"Latin1", "interface: a\n# \xfc\n",
+     "t.yaml:2: text: octet 0xfc is not part of a text; allowed is UTF-8 without control "
+     "characters"},
+    {"Utf16", std::string("\xff\xfei\0n\0", 6),
+     "t.yaml:1: text: octet 0xff is not part of a text; allowed is UTF-8 without control "
+     "characters"},
+    {"CollectorsIsAMap", "collectors: {url: udp://a}\n",
+     "t.yaml:1: collectors: a map where a list belongs; allowed is a list of URLs, or of maps with "
+     "url and profile"},
+    {"CollectorsIsAValue", "collectors: udp://a\n",
+     "t.yaml:1: collectors: a single value where a list belongs; allowed is a list of URLs, or of "
+     "maps with url and profile"},
+    {"CollectorWithoutUrl", "collectors:\n  - profile: iana\n",
+     "t.yaml:2: collectors.url: missing; allowed is udp://HOST[:PORT], an IPv6 address in "
+     "brackets"},
+    {"CollectorWithUnknownKey", "collectors:\n  - url: udp://a\n    profil: iana\n",
+     "t.yaml:3: collectors.profil: unknown key (did you mean profile?); allowed in collectors are "
+     "url or profile"},
+    {"CollectorWithUnknownProfile", "collectors:\n  - url: udp://a\n    profile: ianna\n",
+     "t.yaml:3: collectors.profile: \"ianna\" is not known (did you mean iana?); allowed is "
+     "process or iana"},
+    {"CollectorWithBadUrl", "collectors:\n  - udp://a\n  - udp://a:0\n",
+     "t.yaml:3: collectors.url: port \"0\" is wrong; allowed is 1 to 65535"},
+    {"CollectorIsNothing", "collectors: [~]\n",
+     "t.yaml:1: collectors.url: has no value; allowed is udp://HOST[:PORT], an IPv6 address in "
+     "brackets"},
+    {"CollectorIsAList", "collectors: [[udp://a]]\n",
+     "t.yaml:1: collectors.url: a list where a single value belongs; allowed is udp://HOST[:PORT], "
+     "an IPv6 address in brackets"},
+    {"CollectorTwice", "collectors:\n  - udp://a\n  - url: udp://a:4739\n",
+     "t.yaml:3: collectors.url: udp://a:4739 is listed twice with profile process; allowed is "
+     "once"},
+    {"BothKindsOfCollector",
+     "collector:\n  host: a\n  port: 1\ncollectors:\n  - udp://b\n",
+     "t.yaml:2: collector.host: given beside collectors (line 4); allowed is one of the two\n"
+     "t.yaml:3: collector.port: given beside collectors (line 4); allowed is one of the two"},
+    {"AllFaultsInOrder",
+     "log:\n  level: loud\n  levle: info\ncollector:\n  port: 0\nexporter: 5\ninterface: a b\n",
+     "t.yaml:2: log.level: \"loud\" is not known; allowed is trace, debug, info, warning or error\n"
+     "t.yaml:3: log.levle: unknown key (did you mean level?); allowed in log are level or "
+     "stats_interval_seconds\n"
+     "t.yaml:5: collector.port: \"0\" is out of range; allowed is a whole number from 1 to 65535\n"
+     "t.yaml:6: exporter: a single value where a section belongs; allowed are, indented below it, "
+     "the keys interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
+     "max_message_bytes, observation_domain\n"
+     "t.yaml:7: interface: \"a b\" cannot be the name of an interface; allowed is the name of a "
+     "network interface, or any"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, FaultsTest, ::testing::ValuesIn(kCases),
+                         [](const auto& instance) { return instance.param.name; });
+
+TEST(HostileFilesTest, FaultsAreBounded) {
+  std::string text;
+  for (int i = 0; i < 500; ++i) text += "key" + std::to_string(i) + ": 1\n";
+  const std::string faults = FaultsOf(text);
+  EXPECT_EQ(std::count(faults.begin(), faults.end(), '\n'), 100);
+  EXPECT_TRUE(faults.ends_with("\nt.yaml: 400 more faults are not listed; correct these first"));
+}
+
+TEST(HostileFilesTest, LongTextIsCutWithoutBreakingCharacters) {
+  std::string name = "x";
+  for (int i = 0; i < 300; ++i) name += "\xc3\xa4";
+  EXPECT_EQ(FaultsOf(name + ": 1\n").find("t.yaml:1: \"x\xc3\xa4"), 0u);
+  EXPECT_LT(FaultsOf(name + ": 1\n").size(), 400u);
+  EXPECT_LT(FaultsOf("collector: {port: " + std::string(10000, '9') + "}\n").size(), 400u);
+}
+
+TEST(HostileFilesTest, TooManyCollectors) {
+  std::string text = "collectors: [";
+  for (int i = 1; i <= 65; ++i) text += "\"udp://a:" + std::to_string(i) + "\",";
+  EXPECT_EQ(FaultsOf(text + "]\n"),
+            "t.yaml:1: collectors: 65 collectors are too many; allowed are up to 64");
+}
+
+TEST(HostileFilesTest, DeepNesting) {
+  EXPECT_EQ(FaultsOf("interface: " + std::string(100'000, '[')).find("t.yaml:1: YAML: "), 0u);
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += "- ";
+  EXPECT_NE(FaultsOf(text).find("YAML: nested too deeply"), std::string::npos);
+}
+
+// Each anchor holds nine of the one before: 9^24 values if aliases were expanded.
+TEST(HostileFilesTest, AliasesAreNotExpanded) {
+  std::string text = "a: &a [x,x,x,x,x,x,x,x,x]\n";
+  for (char name = 'b'; name <= 'y'; ++name) {
+    text += fmt::format("{0}: &{0} [", name);
+    for (int i = 0; i < 9; ++i) text += fmt::format("*{},", static_cast<char>(name - 1));
+    text += "]\n";
+  }
+  text += "collectors: *y\n";
+  const std::string faults = FaultsOf(text);
+  EXPECT_NE(faults.find("collectors.url: a list where a single value belongs"), faults.npos);
+  EXPECT_NE(FaultsOf("log: &l {level: *l}\n").find("log.level: a map"), std::string::npos);
+  EXPECT_NE(FaultsOf("collectors: &l [*l]\n").find("collectors.url: a list"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sockflow
