@@ -36,6 +36,13 @@ static __always_inline __u64 wakeup_flags(struct tcp_counters *c)
 	return BPF_RB_NO_WAKEUP;
 }
 
+/* Two pointers deep: READ() would follow the second without copying. */
+static __always_inline __u32 read_netns(struct sock *sk, bool typed)
+{
+	return typed ? sk->__sk_common.skc_net.net->ns.inum
+		     : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
 static __always_inline void read_address(struct tcp_event *e, struct sock *sk, bool typed)
 {
 	e->family = READ(typed, sk, __sk_common.skc_family);
@@ -112,7 +119,7 @@ static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_ev
 	s->announced = 1;
 	e->old_state = old_state;
 	e->reserved[0] = e->reserved[1] = e->reserved[2] = 0;
-	e->netns = READ(typed, sk, __sk_common.skc_net.net->ns.inum);
+	e->netns = read_netns(sk, typed);
 	/* skc_num is 0 already when a socket closes; inet_sport stays. */
 	e->local_port = bpf_ntohs(READ(typed, tp, inet_conn.icsk_inet.inet_sport));
 	e->remote_port = bpf_ntohs(READ(typed, sk, __sk_common.skc_dport));

@@ -64,6 +64,7 @@ struct dead_session {
 	__u64 id;
 	__u64 start_ns;
 	__u64 established_ns;
+	__u64 remote_port; /* the kernel may have used the address again */
 };
 
 struct {

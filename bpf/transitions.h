@@ -140,30 +140,37 @@ static __always_inline void on_established(struct sock *sk, int old_state, __u64
 		     typed);
 }
 
+/* True if it died in the queue: its end is out already, only the owner was missing. */
+static __always_inline bool on_accept_of_dead(struct sock *sk, __u64 now, bool typed)
+{
+	__u64 key = (__u64)sk;
+	struct dead_session *dead = bpf_map_lookup_elem(&dead_sessions, &key);
+	struct session last = {};
+
+	if (!dead || dead->remote_port != READ(typed, sk, __sk_common.skc_dport))
+		return false;
+	last.id = dead->id;
+	last.start_ns = dead->start_ns;
+	last.established_ns = dead->established_ns;
+	last.role = ROLE_PASSIVE;
+	adopt_current(&last);
+	emit(sk, &last, TCP_EVENT_ACCEPT, 0, TCP_EVENT_ALREADY_CLOSED, now, typed);
+	bpf_map_delete_elem(&dead_sessions, &key);
+	return true;
+}
+
 /* accept() is about to return `sk` to the current task. */
 static __always_inline void on_accept(struct sock *sk, __u64 now, bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
-	if (!s && READ(typed, sk, __sk_common.skc_state) == BPF_TCP_CLOSE) {
-		/* It died in the queue: its end is out already, only the owner was missing. */
-		__u64 key = (__u64)sk;
-		struct dead_session *dead = bpf_map_lookup_elem(&dead_sessions, &key);
-		struct session last = {};
-
-		if (!dead)
+	if (!s) {
+		/* Not by the socket's state: another CPU may be on the way into TCP_CLOSE. */
+		if (on_accept_of_dead(sk, now, typed) ||
+		    READ(typed, sk, __sk_common.skc_state) == BPF_TCP_CLOSE)
 			return;
-		last.id = dead->id;
-		last.start_ns = dead->start_ns;
-		last.established_ns = dead->established_ns;
-		last.role = ROLE_PASSIVE;
-		adopt_current(&last);
-		emit(sk, &last, TCP_EVENT_ACCEPT, 0, TCP_EVENT_ALREADY_CLOSED, now, typed);
-		bpf_map_delete_elem(&dead_sessions, &key);
-		return;
-	}
-	if (!s)
 		s = find_or_add_session(sk, typed);
+	}
 	if (!s || s->accepted)
 		return;
 	/* Under Fast Open a socket is accepted before its handshake is done (RFC 7413). */
@@ -239,6 +246,7 @@ static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, 
 			.id = s->id,
 			.start_ns = s->start_ns,
 			.established_ns = s->established_ns,
+			.remote_port = READ(typed, sk, __sk_common.skc_dport),
 		};
 
 		flags |= TCP_EVENT_MAY_BE_ACCEPTED;

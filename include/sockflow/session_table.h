@@ -51,7 +51,13 @@ class SessionTable {
  private:
   // What a session waits for. Each entry is in the list of its state, the oldest first; the lists own
   // the entries, and an entry moves between them without being copied.
-  enum State { kAwaitingAccept, kDead, kOpen, kStates };
+  enum State {
+    kAwaitingAccept,  // its start
+    kDead,            // ended in the accept queue; start and end
+    kGone,            // nothing: its records are out, an accept that was overtaken may follow
+    kOpen,
+    kStates,
+  };
   struct Entry {
     Session session;
     State state;

@@ -4,7 +4,7 @@
 namespace sockflow {
 
 bool SessionFilter::Keeps(const Session& session) const {
-  if (source_host && session.source().address != *source_host) return false;
+  if (sources && !sources->contains(session.source().address)) return false;
   return !local_addresses || local_addresses->contains(session.local.address);
 }
 

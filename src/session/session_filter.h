@@ -11,10 +11,12 @@ namespace sockflow {
 // Which sessions are exported. A session passes all of its moments or none: every rule looks only at
 // what does not change between start and end.
 struct SessionFilter {
-  // The initiator's address.
-  std::optional<IpAddress> source_host;
-  // The local socket's address, one of an interface's; nullopt: any.
-  std::optional<absl::flat_hash_set<IpAddress>> local_addresses;
+  using Addresses = absl::flat_hash_set<IpAddress>;
+
+  // The initiator's address is one of these; nullopt: any.
+  std::optional<Addresses> sources;
+  // The local socket's address is one of these (an interface's); nullopt: any.
+  std::optional<Addresses> local_addresses;
 
   bool Keeps(const Session& session) const;
 };

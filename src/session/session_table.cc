@@ -77,25 +77,22 @@ void SessionTable::Erase(Entries::iterator entry) {
 
 void SessionTable::EvictOldest(Emit emit) {
   // A session that waits has a record to send and goes soon anyway: the open ones go first.
-  for (State state : {kOpen, kAwaitingAccept, kDead}) {
+  for (State state : {kGone, kOpen, kAwaitingAccept, kDead}) {
     if (entries_[state].empty()) continue;
     const auto oldest = entries_[state].begin();
-    ++stats_.evicted;
+    if (state != kGone) ++stats_.evicted;
+    // What waits for a name is open once it is released; what is over is erased then.
     if (state != kOpen) Release(oldest, emit);
-    // Released from its wait for a name it is open now; dead it is gone.
-    if (state != kDead) Erase(oldest);
+    if (state == kOpen || state == kAwaitingAccept) Erase(oldest);
     return;
   }
 }
 
 void SessionTable::Release(Entries::iterator entry, Emit emit) {
-  EmitStart(entry->session, emit);
-  if (entry->state == kDead) {
-    EmitEnd(entry->session, emit);
-    Erase(entry);
-  } else {
-    MoveTo(kOpen, entry);
-  }
+  if (entry->state != kGone) EmitStart(entry->session, emit);
+  if (entry->state == kAwaitingAccept) return MoveTo(kOpen, entry);
+  if (entry->state == kDead) EmitEnd(entry->session, emit);
+  Erase(entry);
 }
 
 void SessionTable::Apply(const SessionEvent& event, Emit emit) {
@@ -132,6 +129,10 @@ void SessionTable::OnAccept(const SessionEvent& event, Emit emit) {
     return;
   }
   const auto entry = known->second;
+  if (entry->state == kGone) {
+    ++stats_.late;
+    return;
+  }
   Update(entry->session, event);
   entry->session.accepted = true;
   if (entry->state != kOpen) Release(entry, emit);
@@ -146,16 +147,21 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
     }
     Session session = NewSession(event);
     // Announced but unknown: evicted, and its start is out. Otherwise the start was lost on the way,
-    // unless the session never had one (never accepted).
+    // unless the session never had one (never accepted, or a connect that failed before its source
+    // told of it).
     if (!event.announced) {
-      if (event.accepted) ++stats_.repaired_starts;
+      if (event.accepted && event.established) ++stats_.repaired_starts;
       EmitStart(session, emit);
     }
     EmitEnd(session, emit);
+    // accept() and the end can meet on two CPUs, and the end get through first.
+    if (!event.announced && event.accepted && event.direction == Direction::kPassive) {
+      Insert(event, kGone, emit)->deadline = event.at + options_.dead_accept_hold;
+    }
     return;
   }
   const auto entry = known->second;
-  if (entry->state == kDead) {
+  if (entry->state == kDead || entry->state == kGone) {
     ++stats_.late;
     return;
   }
@@ -166,7 +172,7 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
 }
 
 void SessionTable::Expire(Time now, Emit emit) {
-  for (State state : {kAwaitingAccept, kDead}) {
+  for (State state : {kAwaitingAccept, kDead, kGone}) {
     Entries& list = entries_[state];
     while (!list.empty() && list.front().deadline <= now) Release(list.begin(), emit);
   }
@@ -174,7 +180,7 @@ void SessionTable::Expire(Time now, Emit emit) {
 
 Time SessionTable::NextDeadline() const {
   Time next = Time::max();
-  for (State state : {kAwaitingAccept, kDead}) {
+  for (State state : {kAwaitingAccept, kDead, kGone}) {
     if (!entries_[state].empty()) next = std::min(next, entries_[state].front().deadline);
   }
   return next;

@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
+std::shared_ptr<EbpfEventSource> shared_source;
+
 constexpr Tier kTiers[] = {Tier::kFentry, Tier::kKprobe, Tier::kTracepoint};
 
 // The best tier that this kernel allows, found once.
@@ -47,14 +49,29 @@ bool Touches(const Endpoint& local, const Endpoint& remote, uint16_t port) {
 void KernelTest::SetUp() {
   if (geteuid() != 0) GTEST_SKIP() << "attaching BPF programs needs root";
   tier_ = TierUnderTest();
-  Attach({});
+  if (shared_source == nullptr) {
+    Attach({});
+    shared_source = source_;
+  } else {
+    source_ = shared_source;
+    Begin();
+  }
 }
+
+void KernelTest::TearDownTestSuite() { shared_source.reset(); }
 
 void KernelTest::Attach(const EbpfEventSource::Options& options) {
   source_.reset();
   absl::StatusOr<std::unique_ptr<EbpfEventSource>> source = EbpfEventSource::Open(tier_, options);
   ASSERT_TRUE(source.ok()) << ToString(tier_) << ": " << source.status().message();
   source_ = *std::move(source);
+  Begin();
+}
+
+void KernelTest::Begin() {
+  // What earlier tests left behind.
+  ASSERT_TRUE(source_->Poll(Duration::zero(), [](const SessionEvent&) {}).ok());
+  lost_before_ = source_->stats().lost;
   table_ = std::make_unique<SessionTable>(SessionTable::Options{});
   events_.clear();
   records_.clear();
@@ -132,8 +149,9 @@ Session KernelTest::TheSession(uint16_t port, Direction direction) const {
 }
 
 uint64_t KernelTest::Lost(const std::string& reason) const {
-  for (const LossCounter& counter : source_->stats().lost) {
-    if (counter.reason == reason) return counter.count;
+  const std::vector<LossCounter> now = source_->stats().lost;
+  for (size_t i = 0; i < now.size(); ++i) {
+    if (now[i].reason == reason) return now[i].count - lost_before_[i].count;
   }
   ADD_FAILURE() << "no counter " << reason;
   return 0;

@@ -27,8 +27,10 @@ struct Record {
 class KernelTest : public ::testing::Test {
  protected:
   void SetUp() override;
+  static void TearDownTestSuite();
 
-  // Opens the hooks anew with these options.
+  // Opens hooks of its own with these options, instead of those that all tests share (loading them
+  // takes a second under emulation).
   void Attach(const EbpfEventSource::Options& options);
 
   // Reads events until `count` sessions of the port have ended and a moment longer, so that one end
@@ -45,19 +47,22 @@ class KernelTest : public ::testing::Test {
   // end, in this order, and that both agree. Its facts are the end's.
   Session TheSession(uint16_t port, Direction direction) const;
 
+  // Since the test began.
   uint64_t Lost(const std::string& reason) const;
 
   bool has_accept_hook() const { return tier_ != Tier::kTracepoint; }
 
   Tier tier_ = Tier::kTracepoint;
-  std::unique_ptr<EbpfEventSource> source_;
+  std::shared_ptr<EbpfEventSource> source_;
 
  private:
+  void Begin();
   void PollOnce(Duration wait);
 
   std::unique_ptr<SessionTable> table_;
   std::vector<SessionEvent> events_;
   std::vector<Record> records_;
+  std::vector<LossCounter> lost_before_;
 };
 
 // Matches a session whose owner is this process under this name.

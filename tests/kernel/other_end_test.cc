@@ -12,14 +12,17 @@ using OtherEndTest = KernelTest;
 TEST_F(OtherEndTest, ClientResets) {
   uint16_t port;
   const int listener = Listen(Family::kV4, &port);
-  Actor client("rst-client", [port] {
+  Gate accepted;
+  Actor client("rst-client", [port, &accepted] {
     const int fd = Connect(Family::kV4, port);
     SendAll(fd, 50);
+    accepted.Wait();
     CloseWithReset(fd);
     return 0;
   });
   const pid_t pid = client.pid();
   const int fd = Accept(listener);
+  accepted.Post();
   ASSERT_EQ(client.Join(), 0);
   close(fd);
   CollectEnds(port, 2);

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "session/session_filter.h"
+
+namespace sockflow {
+
+// The addresses of a network interface of this host. The error (kNotFound) lists the interfaces that
+// there are. An interface without an address is found, and has none.
+absl::StatusOr<SessionFilter::Addresses> AddressesOfInterface(const std::string& name);
+
+// The addresses of a host: itself if it is an address, else what the system's resolver says, which may
+// take its time.
+absl::StatusOr<SessionFilter::Addresses> AddressesOfHost(const std::string& host);
+
+}  // namespace sockflow

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "agent/pipeline.h"
+#include "collector/record_printer.h"
+#include "sockflow/config.h"
+
+namespace sockflow {
+
+struct RunOptions {
+  Config config;
+  std::optional<collector::Format> print;  // each exported record on standard output
+  Duration duration{};                     // 0: until a signal
+};
+
+// Makes the pipeline that the options describe. This is the only place that names concrete sources,
+// enrichers and transports. kInvalidArgument: the options are wrong; any other error: this host, now.
+absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options);
+
+}  // namespace sockflow

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "agent/pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace sockflow {
+namespace {
+
+constexpr auto kFilterRefreshInterval = std::chrono::seconds(5);
+
+Time WallClockNow() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
+
+// "ring_buffer_full_close 3, table_full 1", those that are not 0.
+std::string ListLosses(const std::vector<LossCounter>& losses) {
+  std::string list;
+  for (const LossCounter& loss : losses) {
+    if (loss.count == 0) continue;
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", loss.reason, loss.count);
+  }
+  return list;
+}
+
+// What has been added to each counter.
+std::vector<LossCounter> Difference(const std::vector<LossCounter>& now,
+                                    const std::vector<LossCounter>& before) {
+  std::vector<LossCounter> result = now;
+  for (size_t i = 0; i < result.size() && i < before.size(); ++i) result[i].count -= before[i].count;
+  return result;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(std::unique_ptr<EventSource> source,
+                   std::vector<std::unique_ptr<Enricher>> enrichers,
+                   std::vector<std::unique_ptr<Exporter>> exporters, Options options)
+    : source_(std::move(source)),
+      enrichers_(std::move(enrichers)),
+      exporters_(std::move(exporters)),
+      options_(std::move(options)),
+      sessions_(options_.sessions) {}
+
+void Pipeline::Stop() {
+  stop_.store(true);
+  source_->Wake();
+}
+
+void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
+  if (!options_.filter.Keeps(session)) {
+    ++filtered_records_;
+    return;
+  }
+  // At the end only what was not known at the start, or of another process, is looked up.
+  for (const auto& enricher : enrichers_) enricher->Enrich(session);
+  ++records_;
+  for (const auto& exporter : exporters_) exporter->Export({kind, session}, now_);
+}
+
+Pipeline::Moment Pipeline::NextDeadline(Moment now) const {
+  Moment next = std::min({end_, next_stats_, next_filter_refresh_});
+  for (const auto& exporter : exporters_) next = std::min(next, exporter->NextDeadline());
+  // The table counts in the time of the events.
+  if (const Time held = sessions_.NextDeadline(); held != Time::max()) {
+    next = std::min(next, now + std::max(held - WallClockNow(), Duration::zero()));
+  }
+  return next;
+}
+
+void Pipeline::OnTime(Moment now) {
+  const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
+  if (sessions_.NextDeadline() != Time::max()) sessions_.Expire(WallClockNow(), emit);
+  for (const auto& exporter : exporters_) {
+    if (exporter->NextDeadline() <= now) exporter->OnTime(now);
+  }
+  if (next_filter_refresh_ <= now) {
+    options_.refresh_filter(options_.filter);
+    next_filter_refresh_ = now + kFilterRefreshInterval;
+  }
+  if (next_stats_ <= now) {
+    LogNewLosses();
+    next_stats_ = now + options_.stats_interval;
+  }
+}
+
+absl::Status Pipeline::Run() {
+  now_ = std::chrono::steady_clock::now();
+  if (options_.duration > Duration::zero()) end_ = now_ + options_.duration;
+  if (options_.stats_interval > Duration::zero()) next_stats_ = now_ + options_.stats_interval;
+  if (options_.refresh_filter) next_filter_refresh_ = now_ + kFilterRefreshInterval;
+  for (const auto& exporter : exporters_) exporter->OnTime(now_);  // templates, at once
+
+  const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
+  const auto apply = [this, &emit](const SessionEvent& event) { sessions_.Apply(event, emit); };
+  absl::Status status;
+  while (!stop_.load(std::memory_order_relaxed) && now_ < end_) {
+    const Moment deadline = NextDeadline(now_);
+    const Duration wait =
+        deadline == Moment::max() ? Duration::max() : std::max(Duration(deadline - now_), Duration::zero());
+    status = source_->Poll(wait, apply);
+    if (!status.ok()) break;
+    now_ = std::chrono::steady_clock::now();
+    OnTime(now_);
+  }
+  // What happened before the signal is exported, also if it was still on its way.
+  if (status.ok()) status = source_->Poll(Duration::zero(), apply);
+  sessions_.Flush(emit);
+  for (const auto& exporter : exporters_) exporter->Flush(now_);
+  spdlog::info("{}", Summary());
+  return status;
+}
+
+void Pipeline::LogNewLosses() {
+  std::vector<LossCounter> losses = source_->stats().lost;
+  losses.push_back({"session_evicted", sessions_.stats().evicted});
+  const std::string news = ListLosses(Difference(losses, logged_losses_));
+  if (!news.empty()) {
+    spdlog::warn("not seen or incomplete in the last {} s: {}",
+                 std::chrono::duration_cast<std::chrono::seconds>(options_.stats_interval).count(),
+                 news);
+  }
+  logged_losses_ = std::move(losses);
+}
+
+std::string Pipeline::Summary() {
+  const SourceStats source = source_->stats();
+  const SessionTable::Stats& sessions = sessions_.stats();
+  std::string text = fmt::format(
+      "seen {} events: {} sessions started, {} ended, {} open; {} starts repaired, {} records "
+      "filtered out",
+      source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.repaired_starts,
+      filtered_records_);
+  for (const auto& exporter : exporters_) {
+    const Exporter::Stats& stats = exporter->stats();
+    text += fmt::format("; {}: exported {} records in {} messages, lost {} records",
+                        exporter->name(), stats.records, stats.messages, stats.lost_records);
+  }
+  std::vector<LossCounter> losses = source.lost;
+  losses.push_back({"session_evicted", sessions.evicted});
+  losses.push_back({"late_accept", sessions.late});
+  const std::string lost = ListLosses(losses);
+  return text + "; lost by reason: " + (lost.empty() ? "nothing" : lost);
+}
+
+}  // namespace sockflow

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#include "agent/print_transport.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "fmt/format.h"
+
+namespace sockflow {
+
+PrintTransport::PrintTransport(collector::Format format)
+    : printer_(collector::MakePrinter(format, collector::TextStyleFor(STDOUT_FILENO))),
+      decoder_({.reliable_transport = true}) {}
+
+absl::Status PrintTransport::Send(std::span<const uint8_t> message) {
+  lines_.clear();
+  const absl::Status decoded =
+      decoder_.Decode(name_, message, [this](const ipfix::RecordView& record) {
+        printer_->Print(record, &lines_);
+      });
+  if (!decoded.ok()) return decoded;
+  if (fwrite(lines_.data(), 1, lines_.size(), stdout) != lines_.size() || fflush(stdout) != 0) {
+    const int error = errno;
+    clearerr(stdout);
+    return absl::UnavailableError(fmt::format("cannot write to standard output: {}", strerror(error)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sockflow

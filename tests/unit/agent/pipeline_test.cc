@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "agent/pipeline.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "sockflow/ipfix/message_decoder.h"
+#include "sockflow/ipfix/value.h"
+
+namespace sockflow {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+
+class ScriptedSource : public EventSource {
+ public:
+  // One list of events for each Poll; afterwards every Poll waits.
+  explicit ScriptedSource(std::vector<std::vector<SessionEvent>> script)
+      : script_(std::move(script)) {}
+  absl::Status Poll(Duration wait, absl::FunctionRef<void(const SessionEvent&)> deliver) override {
+    waits.push_back(wait);
+    if (next_ < script_.size()) {
+      for (const SessionEvent& event : script_[next_++]) deliver(event);
+      return absl::OkStatus();
+    }
+    for (Duration waited{}; waited < wait && !woken_; waited += milliseconds(1)) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return absl::OkStatus();
+  }
+  void Wake() override { woken_ = true; }
+  SourceStats stats() override { return {}; }
+  std::string description() const override { return "scripted"; }
+
+  static inline std::vector<Duration> waits;
+
+ private:
+  std::vector<std::vector<SessionEvent>> script_;
+  size_t next_ = 0;
+  std::atomic<bool> woken_ = false;
+};
+
+// Keeps the firewallEvent of every record.
+class RecordingTransport : public Transport {
+ public:
+  explicit RecordingTransport(std::vector<std::string>* log) : log_(log) {}
+  absl::Status Send(std::span<const uint8_t> message) override {
+    return decoder_.Decode("x", message, [this](const ipfix::RecordView& record) {
+      std::string line;
+      for (size_t i = 0; i < record.values.size(); ++i) {
+        const ipfix::Element* element = record.description.fields[i].element;
+        if (element->name == "firewallEvent" || element->name == "userName" ||
+            element->name == "flowId") {
+          ipfix::AppendValue(element, record.values[i], line);
+          line += ' ';
+        }
+      }
+      log_->push_back(line);
+    });
+  }
+  bool forgets_templates() const override { return false; }
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::vector<std::string>* log_;
+  ipfix::MessageDecoder decoder_{{}};
+  std::string name_ = "recording";
+};
+
+class NamingEnricher : public Enricher {
+ public:
+  void Enrich(Session& session) override { session.user_name = "ada"; }
+};
+
+SessionEvent Event(SessionEvent::Kind kind, SessionId id) {
+  SessionEvent event{.kind = kind, .id = id};
+  event.at = event.started =
+      std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  event.established = event.at;
+  event.local = {*IpAddress::Parse("192.0.2.1"), 1};
+  event.remote = {*IpAddress::Parse("192.0.2.2"), 2};
+  event.announced = kind == SessionEvent::Kind::kClose;
+  return event;
+}
+
+class PipelineTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Pipeline> Make(std::vector<std::vector<SessionEvent>> script,
+                                 Pipeline::Options options, Duration interval = seconds(60)) {
+    ScriptedSource::waits.clear();
+    std::vector<std::unique_ptr<Enricher>> enrichers;
+    enrichers.push_back(std::make_unique<NamingEnricher>());
+    std::vector<std::unique_ptr<Exporter>> exporters;
+    exporters.push_back(std::make_unique<Exporter>(Exporter::Options{.interval = interval},
+                                                   std::make_unique<RecordingTransport>(&log_)));
+    return std::make_unique<Pipeline>(std::make_unique<ScriptedSource>(std::move(script)),
+                                      std::move(enrichers), std::move(exporters),
+                                      std::move(options));
+  }
+
+  std::vector<std::string> log_;
+};
+
+TEST_F(PipelineTest, EventsBecomeRecordsAndTheEndFlushes) {
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1)},
+                        {Event(SessionEvent::Kind::kClose, 1), Event(SessionEvent::Kind::kConnect, 2)}},
+                       {.duration = milliseconds(30)});
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(log_, ElementsAre("1 1 ada ", "1 2 ada ", "2 1 ada "));
+}
+
+TEST_F(PipelineTest, StopsAtOnceFromAnotherThread) {
+  auto pipeline = Make({}, {});
+  const auto begin = std::chrono::steady_clock::now();
+  std::thread stopper([&pipeline] {
+    std::this_thread::sleep_for(milliseconds(50));
+    pipeline->Stop();
+  });
+  ASSERT_TRUE(pipeline->Run().ok());
+  stopper.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(2));
+}
+
+TEST_F(PipelineTest, WhatWaitsForANameIsReleasedInTime) {
+  auto pipeline =
+      Make({{Event(SessionEvent::Kind::kEstablished, 5)}},
+           {.sessions = {.accept_hold = milliseconds(20)}, .duration = milliseconds(300)},
+           Duration::zero());
+  std::thread stopper([this, &pipeline] {
+    std::this_thread::sleep_for(milliseconds(150));
+    pipeline->Stop();
+  });
+  ASSERT_TRUE(pipeline->Run().ok());
+  stopper.join();
+  EXPECT_THAT(log_, ElementsAre("5 1 ada "));
+  // Woken for it, not by polling.
+  EXPECT_LT(ScriptedSource::waits.size(), 10u);
+}
+
+TEST_F(PipelineTest, FilteredSessionsAreNotExported) {
+  auto pipeline = Make(
+      {{Event(SessionEvent::Kind::kConnect, 1)}},
+      {.filter = {.sources = SessionFilter::Addresses{*IpAddress::Parse("192.0.2.9")}},
+       .duration = milliseconds(20)});
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(log_, ElementsAre());
+}
+
+}  // namespace
+}  // namespace sockflow

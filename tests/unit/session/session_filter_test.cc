@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "session/session_filter.h"
+
+#include "gtest/gtest.h"
+
+namespace sockflow {
+namespace {
+
+Session Between(const char* local, const char* remote, Direction direction) {
+  Session session;
+  session.local.address = *IpAddress::Parse(local);
+  session.remote.address = *IpAddress::Parse(remote);
+  session.direction = direction;
+  return session;
+}
+
+TEST(SessionFilterTest, WithoutRulesKeepsAll) {
+  EXPECT_TRUE(SessionFilter{}.Keeps(Between("192.0.2.1", "192.0.2.2", Direction::kActive)));
+}
+
+TEST(SessionFilterTest, SourceIsTheInitiator) {
+  const SessionFilter filter{.sources = SessionFilter::Addresses{*IpAddress::Parse("192.0.2.1")}};
+  EXPECT_TRUE(filter.Keeps(Between("192.0.2.1", "192.0.2.2", Direction::kActive)));
+  EXPECT_FALSE(filter.Keeps(Between("192.0.2.1", "192.0.2.2", Direction::kPassive)));
+  EXPECT_TRUE(filter.Keeps(Between("192.0.2.2", "192.0.2.1", Direction::kPassive)));
+}
+
+TEST(SessionFilterTest, InterfaceIsTheLocalSide) {
+  const SessionFilter filter{.local_addresses =
+                                 SessionFilter::Addresses{*IpAddress::Parse("2001:db8::1")}};
+  EXPECT_TRUE(filter.Keeps(Between("2001:db8::1", "2001:db8::2", Direction::kPassive)));
+  EXPECT_FALSE(filter.Keeps(Between("2001:db8::2", "2001:db8::1", Direction::kPassive)));
+  // An interface that has no address keeps nothing.
+  EXPECT_FALSE(SessionFilter{.local_addresses = SessionFilter::Addresses{}}.Keeps(
+      Between("2001:db8::1", "2001:db8::2", Direction::kActive)));
+}
+
+}  // namespace
+}  // namespace sockflow

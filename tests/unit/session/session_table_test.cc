@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "sockflow/session_table.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sockflow {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Kind = SessionEvent::Kind;
+
+constexpr Time kBegin{std::chrono::hours(24 * 365 * 50)};
+
+// A log of what was emitted, as "start 1 curl", "end 1 curl".
+class SessionTableTest : public ::testing::Test {
+ protected:
+  void Apply(SessionTable& table, const SessionEvent& event) { table.Apply(event, Emit()); }
+
+  std::function<void(Session&, SessionRecord::Kind)> Emit() {
+    return [this](Session& session, SessionRecord::Kind kind) {
+      std::string line = kind == SessionRecord::Kind::kStart    ? "start "
+                         : kind == SessionRecord::Kind::kUpdate ? "update "
+                                                                : "end ";
+      line += std::to_string(session.id) + " ";
+      line += session.process ? std::string(session.process->name.view()) : "?";
+      log_.push_back(line);
+      sessions_.push_back(session);
+    };
+  }
+
+  static SessionEvent Event(Kind kind, SessionId id, const char* owner, Time at = kBegin) {
+    SessionEvent event{.kind = kind, .id = id, .at = at, .started = kBegin};
+    event.direction = kind == Kind::kConnect ? Direction::kActive : Direction::kPassive;
+    if (owner != nullptr) event.process = Process{.pid = 7, .name = TaskName(owner)};
+    if (kind == Kind::kClose) event.announced = true;
+    event.established = kBegin;
+    return event;
+  }
+
+  std::vector<std::string> Drain() { return std::exchange(log_, {}); }
+
+  std::vector<std::string> log_;
+  std::vector<Session> sessions_;
+};
+
+TEST_F(SessionTableTest, ActiveSession) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl"));
+  SessionEvent close = Event(Kind::kClose, 1, "curl", kBegin + seconds(3));
+  close.tcp.octets_sent = 42;
+  close.last_state = TcpState::kFinWait2;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), ElementsAre("end 1 curl"));
+  EXPECT_EQ(sessions_.back().tcp.octets_sent, 42u);
+  EXPECT_EQ(sessions_.back().ended, kBegin + seconds(3));
+  EXPECT_EQ(sessions_.back().last_state, TcpState::kFinWait2);
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table.stats().starts, 1u);
+  EXPECT_EQ(table.stats().ends, 1u);
+}
+
+TEST_F(SessionTableTest, AcceptedSession) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kAccept, 1, "nginx"));
+  Apply(table, Event(Kind::kClose, 1, "nginx"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 nginx", "end 1 nginx"));
+}
+
+TEST_F(SessionTableTest, EstablishedWaitsForTheNameOfWhoAccepts) {
+  SessionTable table({.accept_hold = milliseconds(250)});
+  Apply(table, Event(Kind::kEstablished, 1, "parent"));
+  EXPECT_THAT(Drain(), IsEmpty());
+  EXPECT_EQ(table.NextDeadline(), kBegin + milliseconds(250));
+  Apply(table, Event(Kind::kAccept, 1, "worker"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 worker"));
+  EXPECT_EQ(table.NextDeadline(), Time::max());
+  Apply(table, Event(Kind::kClose, 1, "worker"));
+  EXPECT_THAT(Drain(), ElementsAre("end 1 worker"));
+}
+
+TEST_F(SessionTableTest, WaitForTheNameIsBounded) {
+  SessionTable table({.accept_hold = milliseconds(250)});
+  Apply(table, Event(Kind::kEstablished, 1, "parent"));
+  table.Expire(kBegin + milliseconds(249), Emit());
+  EXPECT_THAT(Drain(), IsEmpty());
+  table.Expire(kBegin + milliseconds(250), Emit());
+  EXPECT_THAT(Drain(), ElementsAre("start 1 parent"));
+  table.Expire(kBegin + seconds(10), Emit());
+  EXPECT_THAT(Drain(), IsEmpty());
+  // The name that comes later is the end's.
+  Apply(table, Event(Kind::kAccept, 1, "worker"));
+  EXPECT_THAT(Drain(), IsEmpty());
+  Apply(table, Event(Kind::kClose, 1, "worker"));
+  EXPECT_THAT(Drain(), ElementsAre("end 1 worker"));
+}
+
+TEST_F(SessionTableTest, CloseEndsTheWaitAndNamesTheStart) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kEstablished, 1, "parent"));
+  Apply(table, Event(Kind::kClose, 1, "closer"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 closer", "end 1 closer"));
+  EXPECT_EQ(table.NextDeadline(), Time::max());
+}
+
+TEST_F(SessionTableTest, DeadInTheQueueWaitsToBeAccepted) {
+  SessionTable table({.dead_accept_hold = seconds(2)});
+  SessionEvent close = Event(Kind::kClose, 1, "listener");
+  close.accepted = false;
+  close.may_be_accepted = true;
+  close.announced = false;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), IsEmpty());
+  SessionEvent accept = Event(Kind::kAccept, 1, "worker", kBegin + seconds(1));
+  accept.already_closed = true;
+  Apply(table, accept);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 worker", "end 1 worker"));
+  EXPECT_TRUE(sessions_.back().accepted);
+  EXPECT_EQ(sessions_.back().ended, kBegin);
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST_F(SessionTableTest, DeadInTheQueueAndNeverAccepted) {
+  SessionTable table({.dead_accept_hold = seconds(2)});
+  SessionEvent close = Event(Kind::kClose, 1, "listener");
+  close.accepted = false;
+  close.may_be_accepted = true;
+  close.announced = false;
+  Apply(table, close);
+  table.Expire(kBegin + seconds(2), Emit());
+  EXPECT_THAT(Drain(), ElementsAre("start 1 listener", "end 1 listener"));
+  EXPECT_FALSE(sessions_.back().accepted);
+  // Accepted after all, too late: not a second session.
+  SessionEvent accept = Event(Kind::kAccept, 1, "worker", kBegin + seconds(5));
+  accept.already_closed = true;
+  Apply(table, accept);
+  EXPECT_THAT(Drain(), IsEmpty());
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table.stats().late, 1u);
+}
+
+TEST_F(SessionTableTest, NeverAcceptedIsOneStartAndOneEnd) {
+  SessionTable table({});
+  SessionEvent close = Event(Kind::kClose, 1, "listener");
+  close.accepted = false;
+  close.announced = false;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 listener", "end 1 listener"));
+  EXPECT_EQ(table.stats().repaired_starts, 0u);
+}
+
+TEST_F(SessionTableTest, LostStartIsMadeOfTheEnd) {
+  SessionTable table({});
+  SessionEvent close = Event(Kind::kClose, 1, "curl");
+  close.announced = false;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl", "end 1 curl"));
+  EXPECT_EQ(table.stats().repaired_starts, 1u);
+}
+
+TEST_F(SessionTableTest, AnAcceptThatTheEndOvertookIsNoSecondSession) {
+  SessionTable table({.dead_accept_hold = seconds(2)});
+  SessionEvent close = Event(Kind::kClose, 1, "worker");
+  close.announced = false;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 worker", "end 1 worker"));
+  Apply(table, Event(Kind::kAccept, 1, "worker"));
+  EXPECT_THAT(Drain(), IsEmpty());
+  EXPECT_EQ(table.stats().late, 1u);
+  table.Expire(kBegin + seconds(2), Emit());
+  EXPECT_THAT(Drain(), IsEmpty());
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST_F(SessionTableTest, FullTableForgetsTheOldestWhoseEndStillGoesOut) {
+  SessionTable table({.max_sessions = 2});
+  for (SessionId id : {1, 2, 3}) Apply(table, Event(Kind::kConnect, id, "curl"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl", "start 2 curl", "start 3 curl"));
+  EXPECT_EQ(table.size(), 2u);
+  EXPECT_EQ(table.stats().evicted, 1u);
+  Apply(table, Event(Kind::kClose, 1, "curl"));
+  EXPECT_THAT(Drain(), ElementsAre("end 1 curl")) << "one start only";
+  Apply(table, Event(Kind::kClose, 2, "curl"));
+  Apply(table, Event(Kind::kClose, 3, "curl"));
+  EXPECT_THAT(Drain(), ElementsAre("end 2 curl", "end 3 curl"));
+}
+
+TEST_F(SessionTableTest, FullOfWaitingSessionsReleasesTheOldest) {
+  SessionTable table({.max_sessions = 1});
+  Apply(table, Event(Kind::kEstablished, 1, "a"));
+  Apply(table, Event(Kind::kEstablished, 2, "b"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 a"));
+  SessionEvent dead = Event(Kind::kClose, 3, "c");
+  dead.accepted = false;
+  dead.may_be_accepted = true;
+  dead.announced = false;
+  Apply(table, dead);
+  EXPECT_THAT(Drain(), ElementsAre("start 2 b"));
+  Apply(table, Event(Kind::kConnect, 4, "d"));
+  EXPECT_THAT(Drain(), ElementsAre("start 3 c", "end 3 c", "start 4 d"));
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST_F(SessionTableTest, EventsThatRepeatMakeNoSecondRecord) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  Apply(table, Event(Kind::kEstablished, 1, "curl"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl"));
+}
+
+TEST_F(SessionTableTest, UpdatesGoOnlyToKnownSessions) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kUpdate, 9, "x"));
+  EXPECT_THAT(Drain(), IsEmpty());
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  SessionEvent update = Event(Kind::kUpdate, 1, "curl");
+  update.tcp.octets_sent = 5;
+  Apply(table, update);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl", "update 1 curl"));
+  EXPECT_EQ(sessions_.back().tcp.octets_sent, 5u);
+}
+
+TEST_F(SessionTableTest, AClockSetBackDoesNotEndASessionBeforeItBegan) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  Apply(table, Event(Kind::kClose, 1, "curl", kBegin - std::chrono::hours(1)));
+  EXPECT_EQ(sessions_.back().ended, sessions_.back().started);
+}
+
+TEST_F(SessionTableTest, AnotherOwnersFactsAreForgotten) {
+  SessionTable table({});
+  table.Apply(Event(Kind::kAccept, 1, "parent"),
+              [](Session& session, SessionRecord::Kind) { session.user_name = "root"; });
+  SessionEvent close = Event(Kind::kClose, 1, "parent");
+  Apply(table, close);
+  EXPECT_EQ(sessions_.back().user_name, "root");
+  table.Apply(Event(Kind::kAccept, 2, "parent"),
+              [](Session& session, SessionRecord::Kind) { session.user_name = "root"; });
+  Apply(table, Event(Kind::kClose, 2, "worker"));
+  EXPECT_EQ(sessions_.back().user_name, "");
+}
+
+TEST_F(SessionTableTest, FlushEmitsAllThatWaits) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kConnect, 1, "open"));
+  Apply(table, Event(Kind::kEstablished, 2, "waits"));
+  SessionEvent dead = Event(Kind::kClose, 3, "dead");
+  dead.accepted = false;
+  dead.may_be_accepted = true;
+  dead.announced = false;
+  Apply(table, dead);
+  Drain();
+  table.Flush(Emit());
+  // What is still open has not ended: no end is invented.
+  EXPECT_THAT(Drain(), ElementsAre("start 2 waits", "start 3 dead", "end 3 dead"));
+}
+
+}  // namespace
+}  // namespace sockflow
