@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# A thin front door to CMake. Every target installs the Debian packages that it needs when run as root
+# and says which are missing otherwise.
+
+BUILD ?= build
+JOBS ?= $(shell nproc)
+CONFIG ?= -DCMAKE_BUILD_TYPE=RelWithDebInfo
+# Tests that `make test` runs: a ctest label expression. "make test LABELS=unit" takes seconds.
+LABELS ?= .
+
+.PHONY: help build run test bench clean
+
+help:
+	@echo 'make build            build $(BUILD)/sockflow'
+	@echo 'make run [SECONDS=n]  build; watch this host: agent and collector, sessions on the screen'
+	@echo 'make test             build; run all tests (LABELS=unit: only those)'
+	@echo 'make bench            build; print the figures of cost and speed'
+
+build:
+	packaging/dependencies.sh build
+	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=OFF
+	cmake --build $(BUILD) -j $(JOBS) --target sockflow
+
+run: build
+	packaging/try.sh $(BUILD)/sockflow $(SECONDS)
+
+test:
+	packaging/dependencies.sh build test
+	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON
+	cmake --build $(BUILD) -j $(JOBS)
+	ctest --test-dir $(BUILD) --output-on-failure -L '$(LABELS)'
+
+bench:
+	packaging/dependencies.sh build test bench
+	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON
+	cmake --build $(BUILD) -j $(JOBS) --target sockflow bench_programs
+	tests/bench/run.sh $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that the named purposes need: build, test, bench. Without root it says
+# which are missing. Changes nothing else of the machine.
+set -eu
+
+packages_for() {
+  case $1 in
+    build)
+      echo g++ cmake ninja-build pkg-config clang bpftool libbpf-dev libelf-dev zlib1g-dev \
+        libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev ;;
+    test)
+      echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
+        qemu-system-x86 busybox-static cpio zstd xz-utils kmod ;;
+    bench)
+      echo libfixbuf-dev bpftrace ;;
+    *)
+      echo "usage: $0 build|test|bench ..." >&2
+      exit 2 ;;
+  esac
+}
+
+missing=
+for purpose in "$@"; do
+  for package in $(packages_for "$purpose"); do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = 'install ok installed' ] || missing="$missing $package"
+  done
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "Missing packages. As root: apt-get install --no-install-recommends$missing" >&2
+  exit 1
+fi
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086  # a list of words
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
