@@ -33,6 +33,7 @@
 #include "hooks/inet_sock_set_state.h"
 #include "hooks/security_sock_graft.h"
 #include "hooks/tcp_connect.h"
+#include "hooks/tcp_destroy_sock.h"
 #include "hooks/tcp_rcv_space_adjust.h"
 #include "hooks/tcp_set_state.h"
 

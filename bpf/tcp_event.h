@@ -77,7 +77,7 @@ struct tcp_event {
 	__u8 kind;      /* enum tcp_event_kind */
 	__u8 direction; /* enum tcp_event_direction */
 	__u8 flags;     /* enum tcp_event_flags */
-	__u8 old_state; /* close: the state left for TCP_CLOSE */
+	__u8 old_state; /* close: the state left for TCP_CLOSE; TCP_CLOSE: not known */
 	__u8 tcp_header_octets;
 	__u8 reserved[3];
 };
@@ -95,6 +95,7 @@ enum tcp_loss {
 struct tcp_counters {
 	__u64 events;
 	__u64 wakeups;
+	__u64 rescued; /* moments that only a second hook saw (bpf/transitions.h) */
 	__u64 lost[TCP_LOSS_REASONS];
 };
 

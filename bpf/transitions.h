@@ -2,9 +2,27 @@
 /*
  * What each moment in a socket's life means for its session. The hooks only say which moment it is and
  * how they reach the socket (`typed`, see READ).
+ *
+ * Each moment is told twice, by two programs on the same hook. The kernel does not run a program that is
+ * already running on that CPU (05b24ff9b2cf for tracepoints, ca06f55b9002 for fentry): a softirq that
+ * interrupts a program in process context would go unseen, which costs up to one session in a hundred
+ * when packets come from another CPU. The second program (`again`) runs then, and otherwise finds the
+ * moment dealt with and does nothing.
  */
 #ifndef SOCKFLOW_BPF_TRANSITIONS_H
 #define SOCKFLOW_BPF_TRANSITIONS_H
+
+/* This tier sees accept() and tcp_connect(); otherwise both are inferred from changes of state. */
+const volatile bool has_accept_hook = true;
+
+static __always_inline void count_rescue(bool again)
+{
+	__u32 zero = 0;
+	struct tcp_counters *c = again ? bpf_map_lookup_elem(&counters, &zero) : NULL;
+
+	if (c)
+		c->rescued++;
+}
 
 static __always_inline void adopt_current(struct session *s)
 {
@@ -25,13 +43,17 @@ static __always_inline void read_listener_key(struct listener_key *key, struct s
 		BPF_CORE_READ_INTO((__be32 *)key->address, sk, __sk_common.skc_rcv_saddr);
 }
 
-static __always_inline void on_listen(struct sock *sk, bool typed)
+static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
 {
 	if (uses_sk_storage(typed)) {
-		struct session *s = find_or_add_session(sk, typed);
+		struct session *s = again ? find_session(sk, typed) : NULL;
 
+		if (s && s->role == ROLE_LISTENER)
+			return;
+		s = find_or_add_session(sk, typed);
 		if (!s)
 			return;
+		count_rescue(again);
 		s->role = ROLE_LISTENER;
 		adopt_current(s);
 		return;
@@ -87,12 +109,17 @@ static __always_inline void inherit_from_listener(struct session *s, struct sock
 
 /* --- sessions --- */
 
-static __always_inline struct session *begin_active(struct sock *sk, __u64 now, bool typed)
+/* NULL if there is nothing to begin. */
+static __always_inline struct session *begin_active(struct sock *sk, __u64 now, bool again, bool typed)
 {
-	struct session *s = find_or_add_session(sk, typed);
+	struct session *s = again ? find_session(sk, typed) : NULL;
 
+	if (s && s->role == ROLE_ACTIVE)
+		return NULL;
+	s = find_or_add_session(sk, typed);
 	if (!s)
 		return NULL;
+	count_rescue(again);
 	s->id = new_session_id(now);
 	s->start_ns = now;
 	s->established_ns = 0;
@@ -115,11 +142,8 @@ static __always_inline void begin_passive(struct session *s, struct sock *sk, __
 		inherit_from_listener(s, sk);
 }
 
-/*
- * A socket reached ESTABLISHED, in whatever context (hardly ever its owner's). `announce`: this tier has
- * no hook on connect and accept, so this is where a session shows first.
- */
-static __always_inline void on_established(struct sock *sk, int old_state, __u64 now, bool announce,
+/* A socket reached ESTABLISHED, in whatever context (hardly ever its owner's). */
+static __always_inline void on_established(struct sock *sk, int old_state, __u64 now, bool again,
 					   bool typed)
 {
 	struct session *s = find_session(sk, typed);
@@ -134,8 +158,11 @@ static __always_inline void on_established(struct sock *sk, int old_state, __u64
 	}
 	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE)
 		begin_passive(s, sk, now, typed);
+	if (s->established_ns)
+		return;
 	s->established_ns = now;
-	if (announce)
+	count_rescue(again);
+	if (!has_accept_hook) /* here the session shows first */
 		emit(sk, s, s->role == ROLE_ACTIVE ? TCP_EVENT_CONNECT : TCP_EVENT_ESTABLISHED, 0, 0, now,
 		     typed);
 }
@@ -182,14 +209,37 @@ static __always_inline void on_accept(struct sock *sk, __u64 now, bool typed)
 }
 
 /*
+ * True for a socket that is past its handshake though no program was told: then it is known now. (Both
+ * programs of a hook can be left out, most of all on hosts that keep BPF from running while they are in
+ * certain tasks.)
+ */
+static __always_inline bool is_begotten(const struct session *s, int state)
+{
+	return s->role == ROLE_LISTENER && state != BPF_TCP_LISTEN && state != BPF_TCP_SYN_RECV &&
+	       state != BPF_TCP_CLOSE;
+}
+
+static __always_inline void begin_late(struct session *s, struct sock *sk, __u64 now, bool typed)
+{
+	begin_passive(s, sk, now, typed);
+	s->established_ns = now;
+	count_rescue(true);
+}
+
+/*
  * No accept hook in this tier: the first to read from an accepted socket, or to close it, is taken for
  * who accepted it. `announce` if the start may still wait for the name.
  */
-static __always_inline void on_first_use(struct sock *sk, __u64 now, bool announce, bool typed)
+static __always_inline void on_first_use(struct sock *sk, int state, __u64 now, bool announce,
+					 bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
-	if (!s || s->accepted || s->role != ROLE_PASSIVE || current_is_kernel_thread())
+	if (!s || s->accepted)
+		return;
+	if (is_begotten(s, state))
+		begin_late(s, sk, now, typed);
+	if (s->role != ROLE_PASSIVE || current_is_kernel_thread())
 		return;
 	s->accepted = 1;
 	if (s->owned && s->owner.tgid == bpf_get_current_pid_tgid() >> 32)
@@ -199,9 +249,7 @@ static __always_inline void on_first_use(struct sock *sk, __u64 now, bool announ
 		emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
 }
 
-/* `accept_hook`: an ACCEPT may follow for a socket that dies in the accept queue. */
-static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, bool accept_hook,
-				     bool typed)
+static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, bool again, bool typed)
 {
 	if (old_state == BPF_TCP_LISTEN) {
 		on_listener_closed(sk, typed);
@@ -212,16 +260,19 @@ static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, 
 	struct session *s = find_session(sk, typed);
 
 	if (!s) {
-		if (old_state != BPF_TCP_SYN_SENT && old_state != BPF_TCP_SYN_RECV)
+		if (!again && old_state != BPF_TCP_SYN_SENT && old_state != BPF_TCP_SYN_RECV)
 			count_loss(TCP_LOSS_UNKNOWN_SESSION);
 		return;
 	}
+	if (is_begotten(s, old_state))
+		begin_late(s, sk, now, typed);
 	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE) {
-		/* Begotten, never established. */
+		/* Never established. */
 		remove_session(sk, typed);
 		return;
 	}
-	if (old_state == BPF_TCP_SYN_SENT && !accept_hook) {
+	count_rescue(again);
+	if (old_state == BPF_TCP_SYN_SENT && !s->announced) {
 		/* connect() failed before it sent anything (no free port, Fast Open never used). */
 		struct tcp_sock *tp = to_tcp_sock(sk, typed);
 
@@ -237,7 +288,7 @@ static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, 
 
 	if (accepted) {
 		flags |= TCP_EVENT_ACCEPTED;
-	} else if (accept_hook && READ(typed, sk, sk_err)) {
+	} else if (has_accept_hook && READ(typed, sk, sk_err)) {
 		/* Reset or timed out in the queue, where it stays. (Without error it is the listener that
 		 * goes away and takes the socket along.)
 		 */
@@ -253,6 +304,20 @@ static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, 
 		bpf_map_update_elem(&dead_sessions, &key, &dead, BPF_ANY);
 	}
 	emit(sk, s, TCP_EVENT_CLOSE, old_state, flags, now, typed);
+	remove_session(sk, typed);
+}
+
+/* The socket itself goes: an end that its change of state did not tell is told now, its last state unknown. */
+static __always_inline void on_destroy(struct sock *sk, __u64 now, bool typed)
+{
+	struct session *s = find_session(sk, typed);
+
+	if (!s || (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE))
+		return;
+	if (s->role == ROLE_ACTIVE && !s->established_ns && !s->announced)
+		return; /* sent nothing, or on_close() would have told */
+	count_rescue(true);
+	emit(sk, s, TCP_EVENT_CLOSE, BPF_TCP_CLOSE, TCP_EVENT_ACCEPTED, now, typed);
 	remove_session(sk, typed);
 }
 

@@ -2,7 +2,7 @@
 /*
  * inet_csk_accept() returns: the current task takes a socket out of the accept queue. Its parameters,
  * and with them the place of the return value, changed in 6.10 (kernel_compat.h): the agent loads the
- * program that fits the kernel's BTF.
+ * program that fits the kernel's BTF. A second one needs no word: an accepted socket is not accepted again.
  */
 
 SEC("fexit/inet_csk_accept")
@@ -15,8 +15,26 @@ int BPF_PROG(fexit__inet_csk_accept_4, struct sock *sk, int flags, int *err, boo
 }
 
 SEC("fexit/inet_csk_accept")
+int BPF_PROG(fexit__inet_csk_accept_4_again, struct sock *sk, int flags, int *err,
+	     bool kern, struct sock *accepted)
+{
+	if (accepted)
+		on_accept(accepted, bpf_ktime_get_ns(), true);
+	return 0;
+}
+
+SEC("fexit/inet_csk_accept")
 int BPF_PROG(fexit__inet_csk_accept_2, struct sock *sk, struct proto_accept_arg *arg,
 	     struct sock *accepted)
+{
+	if (accepted)
+		on_accept(accepted, bpf_ktime_get_ns(), true);
+	return 0;
+}
+
+SEC("fexit/inet_csk_accept")
+int BPF_PROG(fexit__inet_csk_accept_2_again, struct sock *sk,
+	     struct proto_accept_arg *arg, struct sock *accepted)
 {
 	if (accepted)
 		on_accept(accepted, bpf_ktime_get_ns(), true);

@@ -7,13 +7,13 @@
 SEC("fentry/inet_csk_listen_start")
 int BPF_PROG(fentry__inet_csk_listen_start, struct sock *sk)
 {
-	on_listen(sk, true);
+	on_listen(sk, false, true);
 	return 0;
 }
 
 SEC("kprobe/inet_csk_listen_start")
 int BPF_KPROBE(kprobe__inet_csk_listen_start, struct sock *sk)
 {
-	on_listen(sk, false);
+	on_listen(sk, false, false);
 	return 0;
 }

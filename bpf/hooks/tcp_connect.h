@@ -5,10 +5,10 @@
  * Fast Open it runs at the first write, when the SYN goes.
  */
 
-static __always_inline void on_connect(struct sock *sk, bool typed)
+static __always_inline void on_connect(struct sock *sk, bool again, bool typed)
 {
 	__u64 now = bpf_ktime_get_ns();
-	struct session *s = begin_active(sk, now, typed);
+	struct session *s = begin_active(sk, now, again, typed);
 
 	if (s)
 		emit(sk, s, TCP_EVENT_CONNECT, 0, 0, now, typed);
@@ -17,13 +17,20 @@ static __always_inline void on_connect(struct sock *sk, bool typed)
 SEC("fentry/tcp_connect")
 int BPF_PROG(fentry__tcp_connect, struct sock *sk)
 {
-	on_connect(sk, true);
+	on_connect(sk, false, true);
+	return 0;
+}
+
+SEC("fentry/tcp_connect")
+int BPF_PROG(fentry__tcp_connect_again, struct sock *sk)
+{
+	on_connect(sk, true, true);
 	return 0;
 }
 
 SEC("kprobe/tcp_connect")
 int BPF_KPROBE(kprobe__tcp_connect, struct sock *sk)
 {
-	on_connect(sk, false);
+	on_connect(sk, false, false);
 	return 0;
 }

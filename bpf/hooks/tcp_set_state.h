@@ -3,7 +3,8 @@
  * tcp_set_state(): handshake done, session over. Entered with the old state still in the socket.
  */
 
-static __always_inline void on_tcp_set_state(struct sock *sk, int new_state, bool typed)
+static __always_inline void on_tcp_set_state(struct sock *sk, int new_state, bool again,
+					     bool typed)
 {
 	if (new_state != BPF_TCP_ESTABLISHED && new_state != BPF_TCP_CLOSE)
 		return;
@@ -11,21 +12,28 @@ static __always_inline void on_tcp_set_state(struct sock *sk, int new_state, boo
 	int old_state = READ(typed, sk, __sk_common.skc_state);
 
 	if (new_state == BPF_TCP_ESTABLISHED)
-		on_established(sk, old_state, now, false, typed);
+		on_established(sk, old_state, now, again, typed);
 	else
-		on_close(sk, old_state, now, true, typed);
+		on_close(sk, old_state, now, again, typed);
 }
 
 SEC("fentry/tcp_set_state")
 int BPF_PROG(fentry__tcp_set_state, struct sock *sk, int state)
 {
-	on_tcp_set_state(sk, state, true);
+	on_tcp_set_state(sk, state, false, true);
+	return 0;
+}
+
+SEC("fentry/tcp_set_state")
+int BPF_PROG(fentry__tcp_set_state_again, struct sock *sk, int state)
+{
+	on_tcp_set_state(sk, state, true, true);
 	return 0;
 }
 
 SEC("kprobe/tcp_set_state")
 int BPF_KPROBE(kprobe__tcp_set_state, struct sock *sk, int state)
 {
-	on_tcp_set_state(sk, state, false);
+	on_tcp_set_state(sk, state, false, false);
 	return 0;
 }

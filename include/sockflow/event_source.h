@@ -19,7 +19,8 @@ struct LossCounter {
 };
 
 struct SourceStats {
-  uint64_t events = 0;  // delivered
+  uint64_t events = 0;   // delivered
+  uint64_t rescued = 0;  // moments that a first hook missed and a second one saw
   std::vector<LossCounter> lost;
 };
 

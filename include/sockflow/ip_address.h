@@ -44,6 +44,14 @@ class IpAddress {
   constexpr std::span<const uint8_t> octets() const {
     return {octets_.data(), is_v4_ ? size_t{4} : size_t{16}};
   }
+  // 127.0.0.0/8 or ::1.
+  constexpr bool is_loopback() const {
+    if (is_v4_) return octets_[0] == 127;
+    for (size_t i = 0; i < 15; ++i) {
+      if (octets_[i] != 0) return false;
+    }
+    return octets_[15] == 1;
+  }
   // "192.0.2.1" or the RFC 5952 form of an IPv6 address.
   std::string ToString() const;
 

@@ -119,7 +119,7 @@ struct SessionEvent {
   // kClose: an earlier event of this session left the source. If not, its start was lost, or it had
   // none (a session that is never accepted).
   bool announced = false;
-  TcpState last_state = TcpState::kUnknown;  // kClose: the state that the socket was in before
+  TcpState last_state = TcpState::kUnknown;  // kClose: the state before; kClose: not known
   SessionId id = 0;
   uint64_t socket_cookie = 0;  // SO_COOKIE; 0 when the kernel does not give it
   uint32_t netns = 0;          // network namespace inode

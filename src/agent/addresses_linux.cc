@@ -40,7 +40,7 @@ void Insert(const sockaddr* address, SessionFilter::Addresses& addresses) {
 
 }  // namespace
 
-absl::StatusOr<SessionFilter::Addresses> AddressesOfInterface(const std::string& name) {
+absl::StatusOr<SessionFilter::Interface> FindInterface(const std::string& name) {
   if (if_nametoindex(name.c_str()) == 0) {
     return absl::NotFoundError(fmt::format("no network interface \"{}\"; there are: {}, or \"any\"",
                                            name, ListInterfaces()));
@@ -50,11 +50,13 @@ absl::StatusOr<SessionFilter::Addresses> AddressesOfInterface(const std::string&
     return absl::InternalError(fmt::format("cannot list interface addresses: {}", strerror(errno)));
   }
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, freeifaddrs);
-  SessionFilter::Addresses addresses;
+  SessionFilter::Interface interface;
   for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
-    if (name == one->ifa_name) Insert(one->ifa_addr, addresses);
+    if (name != one->ifa_name) continue;
+    Insert(one->ifa_addr, interface.addresses);
+    interface.is_loopback = (one->ifa_flags & IFF_LOOPBACK) != 0;
   }
-  return addresses;
+  return interface;
 }
 
 absl::StatusOr<SessionFilter::Addresses> AddressesOfHost(const std::string& host) {

@@ -44,12 +44,12 @@ absl::StatusOr<SessionFilter> ComposeFilter(const Config& config) {
     filter.sources = *std::move(sources);
   }
   if (!config.interface.empty()) {
-    auto addresses = AddressesOfInterface(config.interface);
-    if (!addresses.ok()) {
+    auto interface = FindInterface(config.interface);
+    if (!interface.ok()) {
       return absl::InvalidArgumentError(
-          fmt::format("interface: {}", std::string(addresses.status().message())));
+          fmt::format("interface: {}", std::string(interface.status().message())));
     }
-    filter.local_addresses = *std::move(addresses);
+    filter.interface = *std::move(interface);
   }
   return filter;
 }
@@ -106,9 +106,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
                              .duration = options.duration};
   if (!config.interface.empty()) {
     pipeline.refresh_filter = [name = config.interface](SessionFilter& current) {
-      auto addresses = AddressesOfInterface(name);
+      auto interface = FindInterface(name);
       // While the interface is gone, its sessions still end: what was known stays.
-      if (addresses.ok()) current.local_addresses = *std::move(addresses);
+      if (interface.ok()) current.interface = *std::move(interface);
     };
   }
   return std::make_unique<Pipeline>(*std::move(source), std::move(enrichers),

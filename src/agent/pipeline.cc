@@ -130,10 +130,10 @@ std::string Pipeline::Summary() {
   const SourceStats source = source_->stats();
   const SessionTable::Stats& sessions = sessions_.stats();
   std::string text = fmt::format(
-      "seen {} events: {} sessions started, {} ended, {} open; {} starts repaired, {} records "
-      "filtered out",
+      "seen {} events: {} sessions started, {} ended, {} open; {} starts repaired, {} calls rescued, "
+      "{} records filtered out",
       source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.repaired_starts,
-      filtered_records_);
+      source.rescued, filtered_records_);
   for (const auto& exporter : exporters_) {
     const Exporter::Stats& stats = exporter->stats();
     text += fmt::format("; {}: exported {} records in {} messages, lost {} records",

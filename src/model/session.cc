@@ -52,6 +52,9 @@ EndCause EndCauseOf(const Session& session) {
     case TcpState::kClosing:
     case TcpState::kTimeWait: return EndCause::kLocalFin;
     case TcpState::kLastAck: return EndCause::kRemoteFin;
+    // Not known who was first (the source saw the socket go, not close).
+    case TcpState::kClose:
+      return session.tcp.fin_received ? EndCause::kRemoteFin : EndCause::kLocalReset;
     default: return EndCause::kLocalReset;
   }
 }

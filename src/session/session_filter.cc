@@ -5,7 +5,9 @@ namespace sockflow {
 
 bool SessionFilter::Keeps(const Session& session) const {
   if (sources && !sources->contains(session.source().address)) return false;
-  return !local_addresses || local_addresses->contains(session.local.address);
+  if (!interface) return true;
+  const IpAddress& local = session.local.address;
+  return interface->addresses.contains(local) || (interface->is_loopback && local.is_loopback());
 }
 
 }  // namespace sockflow

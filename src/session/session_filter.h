@@ -13,10 +13,16 @@ namespace sockflow {
 struct SessionFilter {
   using Addresses = absl::flat_hash_set<IpAddress>;
 
+  struct Interface {
+    Addresses addresses;
+    // All loopback addresses belong to it, whichever of them it lists (127.0.0.53 is lo's).
+    bool is_loopback = false;
+  };
+
   // The initiator's address is one of these; nullopt: any.
   std::optional<Addresses> sources;
-  // The local socket's address is one of these (an interface's); nullopt: any.
-  std::optional<Addresses> local_addresses;
+  // The local socket's address is this interface's; nullopt: any.
+  std::optional<Interface> interface;
 
   bool Keeps(const Session& session) const;
 };

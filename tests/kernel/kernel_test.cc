@@ -94,9 +94,8 @@ void KernelTest::CollectFor(milliseconds time) {
   while (steady_clock::now() < end) PollOnce(milliseconds(20));
 }
 
-void KernelTest::CollectEnds(uint16_t port, size_t count) {
-  const char* slow = getenv("SOCKFLOW_SLOW_MACHINE");
-  const auto deadline = steady_clock::now() + (slow != nullptr ? seconds(30) : seconds(10));
+void KernelTest::CollectEnds(uint16_t port, size_t count, seconds patience) {
+  const auto deadline = steady_clock::now() + patience;
   const auto ended = [&] {
     const std::vector<Record> records = Records(port);
     return static_cast<size_t>(

@@ -34,8 +34,9 @@ class KernelTest : public ::testing::Test {
   void Attach(const EbpfEventSource::Options& options);
 
   // Reads events until `count` sessions of the port have ended and a moment longer, so that one end
-  // too many shows. Fails the test after ten seconds (thirty under emulation).
-  void CollectEnds(uint16_t port, size_t count);
+  // too many shows. Fails the test when that takes longer than `patience`.
+  void CollectEnds(uint16_t port, size_t count,
+                   std::chrono::seconds patience = std::chrono::seconds(20));
   // Reads events for this long.
   void CollectFor(std::chrono::milliseconds time);
 

@@ -113,6 +113,7 @@ absl::Status EbpfEventSource::Load(const Options& options) {
     }
     bpf_->rodata->has_sk_storage = helpers.storage;
     bpf_->rodata->has_socket_cookie = helpers.cookie;
+    bpf_->rodata->has_accept_hook = tier->has_accept_hook;
     bpf_->rodata->wakeup_octets = options.ring_buffer_octets / kWakeupDivisor;
     bpf_map__set_max_entries(bpf_->maps.events, options.ring_buffer_octets);
     if (!helpers.storage) {
@@ -139,8 +140,8 @@ absl::Status EbpfEventSource::Attach() {
     bpf_link* link = program == nullptr ? nullptr : bpf_program__attach(program);
     if (link == nullptr) return errno == 0 ? EINVAL : errno;
     links_.push_back(link);
-    if (!hooks_.empty()) hooks_ += ", ";
-    hooks_ += bpf_program__section_name(program);
+    const std::string hook = bpf_program__section_name(program);
+    if (hooks_.find(hook) == std::string::npos) hooks_ += (hooks_.empty() ? "" : ", ") + hook;
     return 0;
   };
   for (const std::string& name : programs_) {
@@ -263,36 +264,20 @@ tcp_counters ReadCounters(const bpf_map* map) {
   for (const tcp_counters& one : per_cpu) {
     sum.events += one.events;
     sum.wakeups += one.wakeups;
+    sum.rescued += one.rescued;
     for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) sum.lost[reason] += one.lost[reason];
   }
   return sum;
-}
-
-// Calls that the kernel skipped because the program was already running on that CPU (a softirq that
-// interrupts it). Since 5.12; 0 before.
-uint64_t SkippedCalls(const sockflow_bpf* bpf) {
-  uint64_t skipped = 0;
-  bpf_program* program;
-  bpf_object__for_each_program(program, bpf->obj) {
-    if (!bpf_program__autoload(program)) continue;
-    bpf_prog_info info = {};
-    uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) {
-      skipped += info.recursion_misses;
-    }
-  }
-  return skipped;
 }
 
 }  // namespace
 
 SourceStats EbpfEventSource::stats() {
   const tcp_counters counters = ReadCounters(bpf_->maps.counters);
-  SourceStats result{.events = events_, .lost = {}};
+  SourceStats result{.events = events_, .rescued = counters.rescued, .lost = {}};
   for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) {
     result.lost.push_back({kLossReasons[reason], counters.lost[reason]});
   }
-  result.lost.push_back({"call_skipped", SkippedCalls(bpf_)});
   result.lost.push_back({"malformed_event", malformed_});
   return result;
 }

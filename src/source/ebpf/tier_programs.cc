@@ -29,22 +29,26 @@ absl::StatusOr<TierPrograms> ProgramsOf(Tier tier, const btf* kernel_btf) {
             "(since 6.10)",
             parameters));
       }
-      return TierPrograms{.required = {"fentry__tcp_connect",
-                                       fmt::format("fexit__inet_csk_accept_{}", parameters),
+      const std::string accept = fmt::format("fexit__inet_csk_accept_{}", parameters);
+      // The second programs first: a trampoline runs the program that was attached last before the
+      // others (bpf_trampoline_link_prog() adds at the head), a tracepoint after them.
+      return TierPrograms{.required = {"fentry__tcp_connect_again", accept + "_again",
+                                       "fentry__tcp_set_state_again", "fentry__tcp_connect", accept,
                                        "fentry__inet_csk_listen_start", "fentry__tcp_set_state"},
-                          .optional = {},
-                          .typed = true};
+                          .optional = {}};
     }
     case Tier::kKprobe:
       return TierPrograms{.required = {"kprobe__tcp_connect", "kretprobe__inet_csk_accept",
                                        "kprobe__inet_csk_listen_start", "kprobe__tcp_set_state"},
-                          .optional = {"kprobe__security_sock_graft"},
+                          .optional = {"kprobe__security_sock_graft",
+                                       "tp_btf__inet_sock_set_state_again"},
                           .typed = false};
     case Tier::kTracepoint:
       return TierPrograms{
-          .required = {"tp_btf__inet_sock_set_state", "tp_btf__tcp_rcv_space_adjust"},
+          .required = {"tp_btf__inet_sock_set_state", "tp_btf__tcp_rcv_space_adjust",
+                       "tp_btf__inet_sock_set_state_again", "tp_btf__tcp_destroy_sock"},
           .optional = {},
-          .typed = true};
+          .has_accept_hook = false};
     case Tier::kPcap: break;
   }
   return absl::InvalidArgumentError(fmt::format("not an eBPF tier: {}", ToString(tier)));

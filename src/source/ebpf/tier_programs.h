@@ -13,10 +13,11 @@ namespace sockflow {
 
 // The programs (functions in bpf/hooks) that make up a tier.
 struct TierPrograms {
-  std::vector<std::string> required;
+  std::vector<std::string> required;  // in the order in which they are attached
   std::vector<std::string> optional;  // attached if the kernel lets us
-  // The programs get typed pointers, so socket storage is theirs to use (kernel permitting).
+  // All programs get typed pointers, so socket storage is theirs to use (kernel permitting).
   bool typed = true;
+  bool has_accept_hook = true;
 };
 
 // `kernel_btf` is the running kernel's.

@@ -26,13 +26,23 @@ TEST(SessionFilterTest, SourceIsTheInitiator) {
 }
 
 TEST(SessionFilterTest, InterfaceIsTheLocalSide) {
-  const SessionFilter filter{.local_addresses =
-                                 SessionFilter::Addresses{*IpAddress::Parse("2001:db8::1")}};
+  const SessionFilter filter{
+      .interface = SessionFilter::Interface{.addresses = {*IpAddress::Parse("2001:db8::1")}}};
   EXPECT_TRUE(filter.Keeps(Between("2001:db8::1", "2001:db8::2", Direction::kPassive)));
   EXPECT_FALSE(filter.Keeps(Between("2001:db8::2", "2001:db8::1", Direction::kPassive)));
   // An interface that has no address keeps nothing.
-  EXPECT_FALSE(SessionFilter{.local_addresses = SessionFilter::Addresses{}}.Keeps(
+  EXPECT_FALSE(SessionFilter{.interface = SessionFilter::Interface{}}.Keeps(
       Between("2001:db8::1", "2001:db8::2", Direction::kActive)));
+}
+
+TEST(SessionFilterTest, LoopbackInterfaceHasAllLoopbackAddresses) {
+  const SessionFilter filter{
+      .interface = SessionFilter::Interface{.addresses = {*IpAddress::Parse("127.0.0.1")},
+                                            .is_loopback = true}};
+  EXPECT_TRUE(filter.Keeps(Between("127.0.0.53", "127.0.0.1", Direction::kPassive)));
+  EXPECT_TRUE(filter.Keeps(Between("::1", "::1", Direction::kActive)));
+  EXPECT_FALSE(filter.Keeps(Between("192.0.2.1", "127.0.0.1", Direction::kActive)));
+  EXPECT_FALSE(filter.Keeps(Between("::2", "::1", Direction::kActive)));
 }
 
 }  // namespace
