@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Agent and collector against the truth: every session of session_maker, once, with all its facts.
+
+truth_test.py SOCKFLOW SESSION_MAKER
+"""
+import collections
+import datetime
+import json
+import pathlib
+import pwd
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+import programs
+from programs import check
+
+SESSIONS, PER_SECOND = 2160, 200
+MAKER_SECONDS = 60
+# What the two clocks may differ by: the kernel's monotonic one is mapped to the wall clock.
+CLOCK_MS = 20
+FLOW_CREATED, FLOW_DELETED = 1, 2
+EGRESS, INGRESS = 1, 0
+SHOWN_MISTAKES = 20
+
+
+def milliseconds(text):
+    return datetime.datetime.fromisoformat(text.replace('Z', '+00:00')).timestamp() * 1000
+
+
+def user_name(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def tuple_of_truth(truth):
+    here, there = (truth['local'], truth['local_port']), (truth['remote'], truth['remote_port'])
+    direction = truth['direction']
+    return (direction, *here, *there) if direction == 'active' else (direction, *there, *here)
+
+
+def tuple_of_record(record):
+    version = record['ipVersion']
+    return ('active' if record['flowDirection'] == EGRESS else 'passive',
+            record[f'sourceIPv{version}Address'], record['sourceTransportPort'],
+            record[f'destinationIPv{version}Address'], record['destinationTransportPort'])
+
+
+def read_flows(path):
+    """flowId -> its records in the order of arrival."""
+    flows = collections.defaultdict(list)
+    for line in path.read_text(encoding='utf-8').splitlines():
+        record = json.loads(line)
+        flows[record['flowId']].append(record)
+    return flows
+
+
+class Comparison:
+    COLUMNS = ('sessions', 'starts', 'ends', 'name', 'pid', 'user', 'tuple', 'times', 'octets')
+
+    def __init__(self, begin_ms, end_ms):
+        self.begin_ms, self.end_ms = begin_ms, end_ms
+        self.good = collections.defaultdict(collections.Counter)   # kind -> column -> count
+        self.asked = collections.defaultdict(collections.Counter)
+        self.mistakes = []
+
+    def note(self, truth, column, is_good, detail):
+        kind = f"{truth['kind']}/{truth['direction']}"
+        self.asked[kind][column] += 1
+        self.good[kind][column] += is_good
+        if not is_good:
+            self.mistakes.append(f'{column}: {detail}\n    truth {truth}')
+
+    def compare(self, truth, flow):
+        kinds = [record['firewallEvent'] for record in flow]
+        self.note(truth, 'sessions', True, '')
+        self.note(truth, 'starts', kinds.count(FLOW_CREATED) == 1 and kinds[0] == FLOW_CREATED,
+                  f'events {kinds}')
+        self.note(truth, 'ends', kinds.count(FLOW_DELETED) == 1 and kinds[-1] == FLOW_DELETED,
+                  f'events {kinds}')
+        if kinds != [FLOW_CREATED, FLOW_DELETED]:
+            return
+        prefix = 'SRC' if truth['direction'] == 'active' else 'DST'
+        for record in flow:
+            def is_said(**facts):
+                return all(record.get(key) == value for key, value in facts.items())
+            name, user = truth['name'], user_name(truth['uid'])
+            self.note(truth, 'name', is_said(applicationName=name, **{f'{prefix}_PROC_NAME': name}),
+                      record)
+            self.note(truth, 'pid', is_said(**{f'{prefix}_PROC_PID': truth['pid']}), record)
+            self.note(truth, 'user', is_said(userName=user, **{f'{prefix}_PROC_UID': truth['uid'],
+                                                              f'{prefix}_PROC_USER_NAME': user}),
+                      record)
+            self.note(truth, 'tuple', tuple_of_record(record) == tuple_of_truth(truth) and
+                      is_said(protocolIdentifier=6, biflowDirection=1), record)
+            self.compare_times(truth, record, flow[0])
+        self.compare_octets(truth, *flow)
+
+    def compare_times(self, truth, record, start_record):
+        start = milliseconds(record['flowStartMilliseconds'])
+        end = milliseconds(record['flowEndMilliseconds'])
+        is_start = record is start_record
+        self.note(truth, 'times',
+                  max(truth['start_min'], self.begin_ms) - CLOCK_MS <= start <=
+                  truth['start_max'] + CLOCK_MS and
+                  record['flowStartMilliseconds'] == start_record['flowStartMilliseconds'] and
+                  (start == end if is_start else start <= end <= self.end_ms + CLOCK_MS), record)
+
+    def compare_octets(self, truth, start, end):
+        sent, received = truth['sent'], truth['received']
+        if truth['direction'] == 'passive':
+            sent, received = received, sent
+        said = end['initiatorOctets'], end['responderOctets']
+        if truth['sent'] is not None:
+            self.note(truth, 'octets',
+                      said == (sent, received) and 'initiatorOctets' not in start and
+                      end['octetDeltaCount'] >= sent and end['flowEndReason'] == 3,
+                      f'{said} octets, not {(sent, received)}')
+
+    def print_table(self):
+        print(f'{"kind":32}' + ''.join(f'{column:>9}' for column in self.COLUMNS))
+        total_good, total_asked = collections.Counter(), collections.Counter()
+        for kind in sorted(self.asked):
+            total_good += self.good[kind]
+            total_asked += self.asked[kind]
+            self.print_row(kind, self.good[kind], self.asked[kind])
+        self.print_row('all', total_good, total_asked)
+
+    def print_row(self, name, good, asked):
+        cells = [f'{asked["sessions"]:>9}']
+        for column in self.COLUMNS[1:]:
+            percent = 100 * good[column] / asked[column] if asked[column] else None
+            cells.append(f'{"-":>9}' if percent is None else f'{percent:>8.4g}%')
+        print(f'{name:32}' + ''.join(cells))
+
+
+def match(truths, flows, comparison):
+    """Pairs each socket of the truth with its flow. A port may be used again: then by time."""
+    flows_of = collections.defaultdict(list)
+    for flow in flows.values():
+        flows_of[tuple_of_record(flow[0])].append(flow)
+    truths_of = collections.defaultdict(list)
+    for truth in truths:
+        truths_of[tuple_of_truth(truth)].append(truth)
+    for key, same in truths_of.items():
+        same.sort(key=lambda truth: truth['start_max'])
+        found = sorted(flows_of.pop(key, []), key=lambda flow: flow[0]['flowStartMilliseconds'])
+        check(len(found) <= len(same), f'{len(found)} flows for {len(same)} sessions: {found}')
+        for i, truth in enumerate(same):
+            if i < len(found):
+                comparison.compare(truth, found[i])
+                continue
+            for column in ('starts', 'ends'):
+                comparison.note(truth, column, False, 'no record')
+    # The rest is other traffic of this machine; of our processes there must be none.
+    pids = {truth['pid'] for truth in truths}
+    for rest in flows_of.values():
+        for flow in rest:
+            pid = flow[0].get('SRC_PROC_PID', flow[0].get('DST_PROC_PID'))
+            check(pid not in pids, f'a session that was never made: {flow}')
+
+
+def run(binary, maker, folder):
+    sockflow = programs.Sockflow(binary, folder)
+    sockflow.skip_unless_it_captures()
+    port, output, truth_file = programs.free_udp_port(), folder / 'records', folder / 'truth'
+    with sockflow.collector(port, output) as collector, \
+            sockflow.agent('--collector', f'udp://127.0.0.1:{port}') as agent:
+        print(agent.find('capture tier: .*')[0])
+        begin_ms = time.time() * 1000
+        made = subprocess.run([maker, truth_file, str(SESSIONS), str(PER_SECOND)],
+                              timeout=MAKER_SECONDS)
+        check(made.returncode == 0, 'the maker of sessions has failed')
+        statistics = agent.stop()
+        end_ms = time.time() * 1000
+        summary = collector.stop()
+    print(statistics, summary, sep='\n')
+    seconds = (end_ms - begin_ms) / 1000
+
+    truths = [json.loads(line) for line in truth_file.read_text(encoding='utf-8').splitlines()]
+    sessions = sum(truth['direction'] == 'active' for truth in truths)
+    names = {truth['name'] for truth in truths}
+    check(sessions >= 2000 and len(names) >= 6 and len({truth['uid'] for truth in truths}) >= 4,
+          f'the truth is too small: {sessions} sessions, {names}')
+    print(f'{sessions} sessions, {len(truths)} sockets, {len(names)} process names, '
+          f'{sessions / seconds:.0f} sessions/s')
+    comparison = Comparison(begin_ms, end_ms)
+    match(truths, read_flows(output), comparison)
+    comparison.print_table()
+
+    check(re.search('lost by reason: nothing', statistics) and ', lost 0 records' in statistics,
+          'the agent has lost something')
+    for counter in ('malformed', 'sets_without_template', 'records_lost_by_sequence',
+                    'datagrams_dropped_by_kernel', 'datagrams_too_long', 'lines_dropped'):
+        check(re.search(fr'\b{counter}=0\b', summary), f'the collector reports {counter}')
+    check(not comparison.mistakes, f'{len(comparison.mistakes)} deviations:\n' +
+          '\n'.join(comparison.mistakes[:SHOWN_MISTAKES]))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run(sys.argv[1], sys.argv[2], pathlib.Path(folder))
+        except programs.Failure as failure:
+            sys.exit(f'FAILED: {failure}')
+
+
+if __name__ == '__main__':
+    main()
