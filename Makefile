@@ -7,13 +7,16 @@ JOBS ?= $(shell nproc)
 CONFIG ?= -DCMAKE_BUILD_TYPE=RelWithDebInfo
 # Tests that `make test` runs: a ctest label expression. "make test LABELS=unit" takes seconds.
 LABELS ?= .
+# Kernels of `make test-kernels`, names of tests/vm/kernels.
+KERNELS ?= 5.10;6.1;6.12;newest
 
-.PHONY: help build run test bench clean
+.PHONY: help build run test test-kernels bench clean
 
 help:
 	@echo 'make build            build $(BUILD)/sockflow'
 	@echo 'make run [SECONDS=n]  build; watch this host: agent and collector, sessions on the screen'
 	@echo 'make test             build; run all tests (LABELS=unit: only those)'
+	@echo 'make test-kernels      the kernel tests on every kernel of tests/vm/kernels for this architecture'
 	@echo 'make bench            build; print the figures of cost and speed'
 
 build:
@@ -29,6 +32,13 @@ test:
 	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) --output-on-failure -L '$(LABELS)'
+
+test-kernels:
+	packaging/dependencies.sh build test
+	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON -DSOCKFLOW_VM_KERNELS='$(KERNELS)'
+	cmake --build $(BUILD) -j $(JOBS) --target kernel_test
+	ctest --test-dir $(BUILD) --output-on-failure -R '^vm_[0-9n]'
+	cmake -S . -B $(BUILD) -DSOCKFLOW_VM_KERNELS=
 
 bench:
 	packaging/dependencies.sh build test bench

@@ -249,30 +249,11 @@ static __always_inline void on_first_use(struct sock *sk, int state, __u64 now, 
 		emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
 }
 
-static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, bool again, bool typed)
+/* Tells the end of a session and forgets it. `old_state`: the one left for TCP_CLOSE, or that if not known. */
+static __always_inline void end_session(struct sock *sk, struct session *s, int old_state, __u64 now,
+					bool typed)
 {
-	if (old_state == BPF_TCP_LISTEN) {
-		on_listener_closed(sk, typed);
-		return;
-	}
-	if (old_state == BPF_TCP_CLOSE)
-		return;
-	struct session *s = find_session(sk, typed);
-
-	if (!s) {
-		if (!again && old_state != BPF_TCP_SYN_SENT && old_state != BPF_TCP_SYN_RECV)
-			count_loss(TCP_LOSS_UNKNOWN_SESSION);
-		return;
-	}
-	if (is_begotten(s, old_state))
-		begin_late(s, sk, now, typed);
-	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE) {
-		/* Never established. */
-		remove_session(sk, typed);
-		return;
-	}
-	count_rescue(again);
-	if (old_state == BPF_TCP_SYN_SENT && !s->announced) {
+	if (s->role == ROLE_ACTIVE && !s->established_ns && !s->announced) {
 		/* connect() failed before it sent anything (no free port, Fast Open never used). */
 		struct tcp_sock *tp = to_tcp_sock(sk, typed);
 
@@ -307,18 +288,41 @@ static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, 
 	remove_session(sk, typed);
 }
 
-/* The socket itself goes: an end that its change of state did not tell is told now, its last state unknown. */
+static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, bool again, bool typed)
+{
+	if (old_state == BPF_TCP_LISTEN) {
+		on_listener_closed(sk, typed);
+		return;
+	}
+	if (old_state == BPF_TCP_CLOSE)
+		return;
+	struct session *s = find_session(sk, typed);
+
+	if (!s) {
+		if (!again && old_state != BPF_TCP_SYN_SENT && old_state != BPF_TCP_SYN_RECV)
+			count_loss(TCP_LOSS_UNKNOWN_SESSION);
+		return;
+	}
+	if (is_begotten(s, old_state))
+		begin_late(s, sk, now, typed);
+	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE) {
+		/* Never established. */
+		remove_session(sk, typed);
+		return;
+	}
+	count_rescue(again);
+	end_session(sk, s, old_state, now, typed);
+}
+
+/* The socket itself goes: an end that its change of state did not tell is told now. */
 static __always_inline void on_destroy(struct sock *sk, __u64 now, bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
 	if (!s || (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE))
 		return;
-	if (s->role == ROLE_ACTIVE && !s->established_ns && !s->announced)
-		return; /* sent nothing, or on_close() would have told */
 	count_rescue(true);
-	emit(sk, s, TCP_EVENT_CLOSE, BPF_TCP_CLOSE, TCP_EVENT_ACCEPTED, now, typed);
-	remove_session(sk, typed);
+	end_session(sk, s, BPF_TCP_CLOSE, now, typed);
 }
 
 #endif /* SOCKFLOW_BPF_TRANSITIONS_H */
