@@ -16,23 +16,39 @@ static __always_inline bool current_is_kernel_thread(void)
  * The name is the thread group leader's: threads rename themselves ("http-worker-9"), and io_uring's
  * workers carry names of their own ("iou-wrk-123"), while users know the process.
  */
-static __always_inline void read_current_owner(struct tcp_event_owner *owner)
+static __always_inline void read_current_owner(struct tcp_event_owner *owner, bool typed)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
-	struct task_struct *parent_leader = BPF_CORE_READ(parent, group_leader);
 	__u64 ids = bpf_get_current_pid_tgid();
 
 	owner->tgid = ids >> 32;
 	owner->tid = (__u32)ids;
 	owner->uid = (__u32)bpf_get_current_uid_gid();
 	owner->cgroup_id = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(owner->thread_name, sizeof(owner->thread_name));
+	if (typed && has_sk_storage) { /* bpf_get_current_task_btf() came with 5.11, too */
+		struct task_struct *task = bpf_get_current_task_btf();
+		struct task_struct *leader = task->group_leader;
+		struct task_struct *parent = leader ? leader->real_parent : NULL;
+		struct task_struct *parent_leader = parent ? parent->group_leader : NULL;
+
+		if (!parent_leader)
+			return;
+		owner->start_time_ns = leader->start_boottime;
+		owner->parent_tgid = parent->tgid;
+		bpf_probe_read_kernel(&owner->name, sizeof(owner->name), leader->comm);
+		bpf_probe_read_kernel(&owner->parent_name, sizeof(owner->parent_name),
+				      parent_leader->comm);
+		return;
+	}
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+	struct task_struct *parent_leader = BPF_CORE_READ(parent, group_leader);
+
 	owner->start_time_ns = BPF_CORE_READ(leader, start_boottime);
 	owner->parent_tgid = BPF_CORE_READ(parent, tgid);
 	BPF_CORE_READ_INTO(&owner->name, leader, comm);
 	BPF_CORE_READ_INTO(&owner->parent_name, parent_leader, comm);
-	bpf_get_current_comm(owner->thread_name, sizeof(owner->thread_name));
 }
 
 #endif /* SOCKFLOW_BPF_OWNER_H */

@@ -10,6 +10,7 @@
 #define SOCKFLOW_BPF_SESSION_H
 
 enum session_role {
+	ROLE_NONE = 0, /* over, the storage may be used again */
 	ROLE_LISTENER = 1, /* or a socket begotten by one and not yet established */
 	ROLE_ACTIVE = 2,
 	ROLE_PASSIVE = 3,
@@ -107,13 +108,16 @@ static __always_inline bool uses_sk_storage(bool typed)
 
 static __always_inline struct session *find_session(struct sock *sk, bool typed)
 {
-	if (uses_sk_storage(typed))
-		return bpf_sk_storage_get(&socket_sessions, sk, 0, 0);
+	if (uses_sk_storage(typed)) {
+		struct session *s = bpf_sk_storage_get(&socket_sessions, sk, 0, 0);
+
+		return s && s->role != ROLE_NONE ? s : NULL;
+	}
 	__u64 key = (__u64)sk;
 	return bpf_map_lookup_elem(&hashed_sessions, &key);
 }
 
-/* An entry, all zero if it is new; NULL (counted) if there is no room. */
+/* An entry, without a role if it is new; NULL (counted) if there is no room. */
 static __always_inline struct session *find_or_add_session(struct sock *sk, bool typed)
 {
 	if (uses_sk_storage(typed)) {
@@ -135,10 +139,15 @@ static __always_inline struct session *find_or_add_session(struct sock *sk, bool
 	return s;
 }
 
-static __always_inline void remove_session(struct sock *sk, bool typed)
+static __always_inline void remove_session(struct sock *sk, struct session *s, bool typed)
 {
 	if (uses_sk_storage(typed)) {
-		bpf_sk_storage_delete(&socket_sessions, sk);
+		/* Not deleted: most sockets go now anyway and take their storage along, and the kernel
+		 * frees it faster then.
+		 */
+		s->role = ROLE_NONE;
+		s->established_ns = 0;
+		s->owned = s->accepted = s->announced = 0;
 		return;
 	}
 	__u64 key = (__u64)sk;

@@ -24,9 +24,9 @@ static __always_inline void count_rescue(bool again)
 		c->rescued++;
 }
 
-static __always_inline void adopt_current(struct session *s)
+static __always_inline void adopt_current(struct session *s, bool typed)
 {
-	read_current_owner(&s->owner);
+	read_current_owner(&s->owner, typed);
 	s->owned = 1;
 }
 
@@ -55,7 +55,7 @@ static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
 			return;
 		count_rescue(again);
 		s->role = ROLE_LISTENER;
-		adopt_current(s);
+		adopt_current(s, typed);
 		return;
 	}
 	struct listener_key key = {};
@@ -65,7 +65,7 @@ static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
 	 * by nobody and its sockets are named when they are accepted.
 	 */
 	read_listener_key(&key, sk);
-	read_current_owner(&owner);
+	read_current_owner(&owner, typed);
 	if (bpf_map_update_elem(&hashed_listeners, &key, &owner, BPF_ANY))
 		count_loss(TCP_LOSS_TABLE_FULL);
 }
@@ -74,7 +74,10 @@ static __always_inline void on_listener_closed(struct sock *sk, bool typed)
 {
 	if (uses_sk_storage(typed)) {
 		/* The socket may listen again, or connect: it must not look like a begotten one. */
-		remove_session(sk, typed);
+		struct session *s = find_session(sk, typed);
+
+		if (s)
+			remove_session(sk, s, typed);
 		return;
 	}
 	struct listener_key key = {};
@@ -110,7 +113,7 @@ static __always_inline void inherit_from_listener(struct session *s, struct sock
 /* --- sessions --- */
 
 /* NULL if there is nothing to begin. */
-static __always_inline struct session *begin_active(struct sock *sk, __u64 now, bool again, bool typed)
+static __always_inline struct session *begin_active(struct sock *sk, bool again, bool typed)
 {
 	struct session *s = again ? find_session(sk, typed) : NULL;
 
@@ -120,13 +123,13 @@ static __always_inline struct session *begin_active(struct sock *sk, __u64 now, 
 	if (!s)
 		return NULL;
 	count_rescue(again);
-	s->id = new_session_id(now);
-	s->start_ns = now;
+	s->start_ns = bpf_ktime_get_ns();
+	s->id = new_session_id(s->start_ns);
 	s->established_ns = 0;
 	s->role = ROLE_ACTIVE;
 	s->accepted = 1;
 	s->announced = 0;
-	adopt_current(s);
+	adopt_current(s, typed);
 	return s;
 }
 
@@ -143,11 +146,12 @@ static __always_inline void begin_passive(struct session *s, struct sock *sk, __
 }
 
 /* A socket reached ESTABLISHED, in whatever context (hardly ever its owner's). */
-static __always_inline void on_established(struct sock *sk, int old_state, __u64 now, bool again,
-					   bool typed)
+static __always_inline void on_established(struct sock *sk, int old_state, bool again, bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
+	if (s && s->established_ns)
+		return;
 	if (!s) {
 		/* A connect that began before the agent; a child whose listener did is still ours. */
 		if (old_state != BPF_TCP_SYN_RECV)
@@ -156,10 +160,10 @@ static __always_inline void on_established(struct sock *sk, int old_state, __u64
 		if (!s)
 			return;
 	}
+	__u64 now = bpf_ktime_get_ns();
+
 	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE)
 		begin_passive(s, sk, now, typed);
-	if (s->established_ns)
-		return;
 	s->established_ns = now;
 	count_rescue(again);
 	if (!has_accept_hook) /* here the session shows first */
@@ -168,7 +172,7 @@ static __always_inline void on_established(struct sock *sk, int old_state, __u64
 }
 
 /* True if it died in the queue: its end is out already, only the owner was missing. */
-static __always_inline bool on_accept_of_dead(struct sock *sk, __u64 now, bool typed)
+static __always_inline bool on_accept_of_dead(struct sock *sk, bool typed)
 {
 	__u64 key = (__u64)sk;
 	struct dead_session *dead = bpf_map_lookup_elem(&dead_sessions, &key);
@@ -180,31 +184,33 @@ static __always_inline bool on_accept_of_dead(struct sock *sk, __u64 now, bool t
 	last.start_ns = dead->start_ns;
 	last.established_ns = dead->established_ns;
 	last.role = ROLE_PASSIVE;
-	adopt_current(&last);
-	emit(sk, &last, TCP_EVENT_ACCEPT, 0, TCP_EVENT_ALREADY_CLOSED, now, typed);
+	adopt_current(&last, typed);
+	emit(sk, &last, TCP_EVENT_ACCEPT, 0, TCP_EVENT_ALREADY_CLOSED, bpf_ktime_get_ns(), typed);
 	bpf_map_delete_elem(&dead_sessions, &key);
 	return true;
 }
 
 /* accept() is about to return `sk` to the current task. */
-static __always_inline void on_accept(struct sock *sk, __u64 now, bool typed)
+static __always_inline void on_accept(struct sock *sk, bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
 	if (!s) {
 		/* Not by the socket's state: another CPU may be on the way into TCP_CLOSE. */
-		if (on_accept_of_dead(sk, now, typed) ||
+		if (on_accept_of_dead(sk, typed) ||
 		    READ(typed, sk, __sk_common.skc_state) == BPF_TCP_CLOSE)
 			return;
 		s = find_or_add_session(sk, typed);
 	}
 	if (!s || s->accepted)
 		return;
+	__u64 now = bpf_ktime_get_ns();
+
 	/* Under Fast Open a socket is accepted before its handshake is done (RFC 7413). */
 	if (s->role != ROLE_PASSIVE)
 		begin_passive(s, sk, now, typed);
 	s->accepted = 1;
-	adopt_current(s);
+	adopt_current(s, typed);
 	emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
 }
 
@@ -219,8 +225,10 @@ static __always_inline bool is_begotten(const struct session *s, int state)
 	       state != BPF_TCP_CLOSE;
 }
 
-static __always_inline void begin_late(struct session *s, struct sock *sk, __u64 now, bool typed)
+static __always_inline void begin_late(struct session *s, struct sock *sk, bool typed)
 {
+	__u64 now = bpf_ktime_get_ns();
+
 	begin_passive(s, sk, now, typed);
 	s->established_ns = now;
 	count_rescue(true);
@@ -230,35 +238,33 @@ static __always_inline void begin_late(struct session *s, struct sock *sk, __u64
  * No accept hook in this tier: the first to read from an accepted socket, or to close it, is taken for
  * who accepted it. `announce` if the start may still wait for the name.
  */
-static __always_inline void on_first_use(struct sock *sk, int state, __u64 now, bool announce,
-					 bool typed)
+static __always_inline void on_first_use(struct sock *sk, int state, bool announce, bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
 	if (!s || s->accepted)
 		return;
 	if (is_begotten(s, state))
-		begin_late(s, sk, now, typed);
+		begin_late(s, sk, typed);
 	if (s->role != ROLE_PASSIVE || current_is_kernel_thread())
 		return;
 	s->accepted = 1;
 	if (s->owned && s->owner.tgid == bpf_get_current_pid_tgid() >> 32)
 		return;
-	adopt_current(s);
+	adopt_current(s, typed);
 	if (announce)
-		emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
+		emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, bpf_ktime_get_ns(), typed);
 }
 
 /* Tells the end of a session and forgets it. `old_state`: the one left for TCP_CLOSE, or that if not known. */
-static __always_inline void end_session(struct sock *sk, struct session *s, int old_state, __u64 now,
-					bool typed)
+static __always_inline void end_session(struct sock *sk, struct session *s, int old_state, bool typed)
 {
 	if (s->role == ROLE_ACTIVE && !s->established_ns && !s->announced) {
 		/* connect() failed before it sent anything (no free port, Fast Open never used). */
 		struct tcp_sock *tp = to_tcp_sock(sk, typed);
 
 		if (tp && READ(typed, tp, segs_out) == 0) {
-			remove_session(sk, typed);
+			remove_session(sk, s, typed);
 			return;
 		}
 	}
@@ -284,11 +290,11 @@ static __always_inline void end_session(struct sock *sk, struct session *s, int 
 		flags |= TCP_EVENT_MAY_BE_ACCEPTED;
 		bpf_map_update_elem(&dead_sessions, &key, &dead, BPF_ANY);
 	}
-	emit(sk, s, TCP_EVENT_CLOSE, old_state, flags, now, typed);
-	remove_session(sk, typed);
+	emit(sk, s, TCP_EVENT_CLOSE, old_state, flags, bpf_ktime_get_ns(), typed);
+	remove_session(sk, s, typed);
 }
 
-static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, bool again, bool typed)
+static __always_inline void on_close(struct sock *sk, int old_state, bool again, bool typed)
 {
 	if (old_state == BPF_TCP_LISTEN) {
 		on_listener_closed(sk, typed);
@@ -304,25 +310,25 @@ static __always_inline void on_close(struct sock *sk, int old_state, __u64 now, 
 		return;
 	}
 	if (is_begotten(s, old_state))
-		begin_late(s, sk, now, typed);
+		begin_late(s, sk, typed);
 	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE) {
 		/* Never established. */
-		remove_session(sk, typed);
+		remove_session(sk, s, typed);
 		return;
 	}
 	count_rescue(again);
-	end_session(sk, s, old_state, now, typed);
+	end_session(sk, s, old_state, typed);
 }
 
 /* The socket itself goes: an end that its change of state did not tell is told now. */
-static __always_inline void on_destroy(struct sock *sk, __u64 now, bool typed)
+static __always_inline void on_destroy(struct sock *sk, bool typed)
 {
 	struct session *s = find_session(sk, typed);
 
 	if (!s || (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE))
 		return;
 	count_rescue(true);
-	end_session(sk, s, BPF_TCP_CLOSE, now, typed);
+	end_session(sk, s, BPF_TCP_CLOSE, typed);
 }
 
 #endif /* SOCKFLOW_BPF_TRANSITIONS_H */

@@ -11,7 +11,7 @@ packages_for() {
         libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev ;;
     test)
       echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
-        qemu-system-x86 busybox-static cpio zstd xz-utils kmod ;;
+        qemu-system-x86 busybox-static ;;
     bench)
       echo libfixbuf-dev bpftrace ;;
     *)

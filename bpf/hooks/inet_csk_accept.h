@@ -10,7 +10,7 @@ int BPF_PROG(fexit__inet_csk_accept_4, struct sock *sk, int flags, int *err, boo
 	     struct sock *accepted)
 {
 	if (accepted)
-		on_accept(accepted, bpf_ktime_get_ns(), true);
+		on_accept(accepted, true);
 	return 0;
 }
 
@@ -19,7 +19,7 @@ int BPF_PROG(fexit__inet_csk_accept_4_again, struct sock *sk, int flags, int *er
 	     bool kern, struct sock *accepted)
 {
 	if (accepted)
-		on_accept(accepted, bpf_ktime_get_ns(), true);
+		on_accept(accepted, true);
 	return 0;
 }
 
@@ -28,7 +28,7 @@ int BPF_PROG(fexit__inet_csk_accept_2, struct sock *sk, struct proto_accept_arg 
 	     struct sock *accepted)
 {
 	if (accepted)
-		on_accept(accepted, bpf_ktime_get_ns(), true);
+		on_accept(accepted, true);
 	return 0;
 }
 
@@ -37,7 +37,7 @@ int BPF_PROG(fexit__inet_csk_accept_2_again, struct sock *sk,
 	     struct proto_accept_arg *arg, struct sock *accepted)
 {
 	if (accepted)
-		on_accept(accepted, bpf_ktime_get_ns(), true);
+		on_accept(accepted, true);
 	return 0;
 }
 
@@ -45,6 +45,6 @@ SEC("kretprobe/inet_csk_accept")
 int BPF_KRETPROBE(kretprobe__inet_csk_accept, struct sock *accepted)
 {
 	if (accepted)
-		on_accept(accepted, bpf_ktime_get_ns(), false);
+		on_accept(accepted, false);
 	return 0;
 }

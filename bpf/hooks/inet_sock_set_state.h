@@ -18,23 +18,23 @@ static __always_inline void on_inet_sock_set_state(struct sock *sk, int old_stat
 	case BPF_TCP_SYN_SENT:
 		/* No source port yet: the session is announced when it is established or has failed. */
 		if (!has_accept_hook)
-			begin_active(sk, bpf_ktime_get_ns(), again, true);
+			begin_active(sk, again, true);
 		break;
 	case BPF_TCP_LISTEN:
 		if (!has_accept_hook)
 			on_listen(sk, again, true);
 		break;
 	case BPF_TCP_ESTABLISHED:
-		on_established(sk, old_state, bpf_ktime_get_ns(), again, true);
+		on_established(sk, old_state, again, true);
 		break;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
 		/* close() and shutdown() run in the closing process; the end will carry its name. */
 		if (!has_accept_hook)
-			on_first_use(sk, old_state, bpf_ktime_get_ns(), false, true);
+			on_first_use(sk, old_state, false, true);
 		break;
 	case BPF_TCP_CLOSE:
-		on_close(sk, old_state, bpf_ktime_get_ns(), again, true);
+		on_close(sk, old_state, again, true);
 		break;
 	}
 }

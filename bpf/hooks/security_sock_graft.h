@@ -11,6 +11,6 @@ int BPF_KPROBE(kprobe__security_sock_graft, struct sock *sk)
 {
 	/* Called for other protocols too. */
 	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
-		on_accept(sk, bpf_ktime_get_ns(), false);
+		on_accept(sk, false);
 	return 0;
 }

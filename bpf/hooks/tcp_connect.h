@@ -7,11 +7,10 @@
 
 static __always_inline void on_connect(struct sock *sk, bool again, bool typed)
 {
-	__u64 now = bpf_ktime_get_ns();
-	struct session *s = begin_active(sk, now, again, typed);
+	struct session *s = begin_active(sk, again, typed);
 
 	if (s)
-		emit(sk, s, TCP_EVENT_CONNECT, 0, 0, now, typed);
+		emit(sk, s, TCP_EVENT_CONNECT, 0, 0, s->start_ns, typed);
 }
 
 SEC("fentry/tcp_connect")

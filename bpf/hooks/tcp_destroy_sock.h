@@ -7,6 +7,6 @@
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tp_btf__tcp_destroy_sock, struct sock *sk)
 {
-	on_destroy(sk, bpf_ktime_get_ns(), true);
+	on_destroy(sk, true);
 	return 0;
 }

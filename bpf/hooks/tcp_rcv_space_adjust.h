@@ -12,6 +12,6 @@ int BPF_PROG(tp_btf__tcp_rcv_space_adjust, struct sock *sk)
 	struct session *s = find_session(sk, true);
 
 	if (s && s->role != ROLE_ACTIVE && !s->accepted)
-		on_first_use(sk, sk->__sk_common.skc_state, bpf_ktime_get_ns(), true, true);
+		on_first_use(sk, sk->__sk_common.skc_state, true, true);
 	return 0;
 }

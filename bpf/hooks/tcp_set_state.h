@@ -8,13 +8,12 @@ static __always_inline void on_tcp_set_state(struct sock *sk, int new_state, boo
 {
 	if (new_state != BPF_TCP_ESTABLISHED && new_state != BPF_TCP_CLOSE)
 		return;
-	__u64 now = bpf_ktime_get_ns();
 	int old_state = READ(typed, sk, __sk_common.skc_state);
 
 	if (new_state == BPF_TCP_ESTABLISHED)
-		on_established(sk, old_state, now, again, typed);
+		on_established(sk, old_state, again, typed);
 	else
-		on_close(sk, old_state, now, again, typed);
+		on_close(sk, old_state, again, typed);
 }
 
 SEC("fentry/tcp_set_state")
