@@ -9,16 +9,24 @@ sockflow=$1
 seconds=${2:-}
 url=udp://127.0.0.1:4739
 
-# Ctrl-C is for the agent: the collector stays to show what the agent sends as it stops.
-(trap '' INT; exec "$sockflow" collect --listen "$url") &
+# In a session of its own: Ctrl-C is for the agent, and the collector stays to show what the agent still
+# sends as it stops.
+setsid "$sockflow" collect --listen "$url" &
 collector=$!
-trap 'kill $collector 2>/dev/null || true; wait $collector || true' EXIT
 
 # If it cannot listen it has said why.
 sleep 0.3
-kill -0 $collector 2>/dev/null || { trap - EXIT; wait $collector; exit $?; }
+if ! kill -0 $collector 2>/dev/null; then
+  wait $collector && exit 1 || exit $?
+fi
 
-trap : INT
-"$sockflow" run --collector "$url" ${seconds:+--duration "$seconds"} || exit $?
-# Let it print the last messages.
-sleep 0.3
+stop_collector() {
+  sleep 0.3 # for the last messages
+  kill $collector 2>/dev/null || true
+  wait $collector || true
+}
+trap stop_collector EXIT
+trap 'exit 143' TERM HUP
+trap : INT # the agent's; the shell goes on when it has ended
+
+"$sockflow" run --collector "$url" ${seconds:+--duration "$seconds"}
