@@ -92,8 +92,9 @@ static __always_inline struct tcp_sock *to_tcp_sock(struct sock *sk, bool typed)
 	return typed ? bpf_skc_to_tcp_sock(sk) : (struct tcp_sock *)sk;
 }
 
-static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_event_kind kind,
-				 __u8 old_state, __u8 flags, __u64 now, bool typed)
+static __always_inline void emit_of(struct sock *sk, struct session *s,
+				    const struct tcp_event_owner *owner, enum tcp_event_kind kind,
+				    __u8 old_state, __u8 flags, __u64 now, bool typed)
 {
 	__u32 zero = 0;
 	struct tcp_counters *c = bpf_map_lookup_elem(&counters, &zero);
@@ -111,7 +112,7 @@ static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_ev
 	e->time_ns = now;
 	e->start_ns = s->start_ns;
 	e->established_ns = s->established_ns;
-	e->owner = s->owner;
+	e->owner = *owner;
 	e->kind = kind;
 	e->direction = s->role == ROLE_ACTIVE ? TCP_EVENT_ACTIVE : TCP_EVENT_PASSIVE;
 	e->flags = flags | (s->owned ? TCP_EVENT_OWNED : 0) |
@@ -141,6 +142,12 @@ static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_ev
 	if (c)
 		c->events++;
 	bpf_ringbuf_submit(e, wakeup_flags(c));
+}
+
+static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_event_kind kind,
+				 __u8 old_state, __u8 flags, __u64 now, bool typed)
+{
+	emit_of(sk, s, &s->owner, kind, old_state, flags, now, typed);
 }
 
 #endif /* SOCKFLOW_BPF_EMIT_H */

@@ -210,8 +210,15 @@ static __always_inline void on_accept(struct sock *sk, bool typed)
 	if (s->role != ROLE_PASSIVE)
 		begin_passive(s, sk, now, typed);
 	s->accepted = 1;
-	adopt_current(s, typed);
-	emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, now, typed);
+	/* Another CPU may still be finishing the handshake of a socket that is in the queue already, and
+	 * write the listener's owner into it: what is told is what was read here.
+	 */
+	struct tcp_event_owner owner = {};
+
+	read_current_owner(&owner, typed);
+	s->owner = owner;
+	s->owned = 1;
+	emit_of(sk, s, &owner, TCP_EVENT_ACCEPT, 0, TCP_EVENT_OWNED, now, typed);
 }
 
 /*

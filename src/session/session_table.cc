@@ -7,9 +7,13 @@
 namespace sockflow {
 namespace {
 
+bool TellsOwner(const SessionEvent& event) {
+  return event.kind == SessionEvent::Kind::kConnect || event.kind == SessionEvent::Kind::kAccept;
+}
+
 // Takes over what an event says. A fact that an event lacks leaves the one known before.
-void Update(Session& session, const SessionEvent& event) {
-  if (event.process && event.process != session.process) {
+void Update(Session& session, const SessionEvent& event, bool owner_is_final = false) {
+  if (event.process && event.process != session.process && !owner_is_final) {
     session.process = event.process;
     // Facts of another process: enrichment starts anew.
     session.user_name.clear();
@@ -59,7 +63,10 @@ SessionTable::Entries::iterator SessionTable::Insert(const SessionEvent& event, 
                                                      Emit emit) {
   if (by_id_.size() >= options_.max_sessions) EvictOldest(emit);
   Entries& list = entries_[state];
-  list.push_back(Entry{.session = NewSession(event), .state = state, .deadline = Time::max()});
+  list.push_back(Entry{.session = NewSession(event),
+                       .state = state,
+                       .deadline = Time::max(),
+                       .owner_is_final = TellsOwner(event)});
   const auto entry = std::prev(list.end());
   by_id_[event.id] = entry;
   return entry;
@@ -108,7 +115,7 @@ void SessionTable::Apply(const SessionEvent& event, Emit emit) {
       return;
     case SessionEvent::Kind::kUpdate:
       if (known != by_id_.end()) {
-        Update(known->second->session, event);
+        Update(known->second->session, event, known->second->owner_is_final);
         emit(known->second->session, SessionRecord::Kind::kUpdate);
       }
       return;
@@ -134,6 +141,7 @@ void SessionTable::OnAccept(const SessionEvent& event, Emit emit) {
     return;
   }
   Update(entry->session, event);
+  entry->owner_is_final = true;
   entry->session.accepted = true;
   if (entry->state != kOpen) Release(entry, emit);
 }
@@ -165,7 +173,7 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
     ++stats_.late;
     return;
   }
-  Update(entry->session, event);
+  Update(entry->session, event, entry->owner_is_final);
   if (entry->state == kAwaitingAccept) EmitStart(entry->session, emit);
   EmitEnd(entry->session, emit);
   Erase(entry);

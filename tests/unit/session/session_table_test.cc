@@ -242,10 +242,19 @@ TEST_F(SessionTableTest, AnotherOwnersFactsAreForgotten) {
   SessionEvent close = Event(Kind::kClose, 1, "parent");
   Apply(table, close);
   EXPECT_EQ(sessions_.back().user_name, "root");
-  table.Apply(Event(Kind::kAccept, 2, "parent"),
-              [](Session& session, SessionRecord::Kind) { session.user_name = "root"; });
+  const auto name_root = [](Session& session, SessionRecord::Kind) { session.user_name = "root"; };
+  table.Apply(Event(Kind::kEstablished, 2, "parent"), name_root);
+  table.Expire(kBegin + seconds(1), name_root);
   Apply(table, Event(Kind::kClose, 2, "worker"));
   EXPECT_EQ(sessions_.back().user_name, "");
+  EXPECT_EQ(sessions_.back().process->name.view(), "worker");
+}
+
+TEST_F(SessionTableTest, WhoAcceptedStaysTheOwnerWhateverTheEndSays) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kAccept, 1, "worker"));
+  Apply(table, Event(Kind::kClose, 1, "listener"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 worker", "end 1 worker"));
 }
 
 TEST_F(SessionTableTest, FlushEmitsAllThatWaits) {
