@@ -49,7 +49,6 @@ class Exporter {
 
   const Stats& stats() const { return stats_; }
   const std::string& name() const { return transport_->name(); }
-  ipfix::Profile profile() const { return options_.profile; }
 
  private:
   void SendTemplates(Moment now);
