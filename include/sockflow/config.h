@@ -54,6 +54,11 @@ struct Config {
     uint64_t template_refresh_packets = 0;  // 0: by time only
     uint32_t max_message_bytes = 0;
     uint32_t observation_domain = 0;
+    uint32_t queue_bytes = 0;       // of messages that wait, for each collector
+    Duration reconnect_interval{};  // shortest time between two attempts to reach a collector
+    uint32_t burst_messages = 0;    // most datagrams sent back to back; 0: no limit
+    uint32_t first_sequence = 0;
+    Duration shutdown_time{};       // how long the end may take to send what waits
     friend bool operator==(const Exporter&, const Exporter&) = default;
   } exporter;
 

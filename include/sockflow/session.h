@@ -48,6 +48,7 @@ struct Session {
 
   const Endpoint& source() const { return direction == Direction::kActive ? local : remote; }
   const Endpoint& destination() const { return direction == Direction::kActive ? remote : local; }
+  bool is_ipv4() const { return local.address.is_v4() && remote.address.is_v4(); }
   uint64_t initiator_octets() const {
     return direction == Direction::kActive ? tcp.octets_sent : tcp.octets_received;
   }
@@ -59,6 +60,14 @@ struct Session {
   }
   uint64_t responder_packets() const {
     return direction == Direction::kActive ? tcp.packets_received : tcp.packets_sent;
+  }
+  // In whole IP packets, as octetDeltaCount wants them, of which the kernel counts only the TCP
+  // payload. So this is computed: payload and, for each segment, an IP header without options and the
+  // TCP header of this session. Segments sent again count as segments but their payload is in it once.
+  uint64_t initiator_ip_octets() const {
+    const uint64_t ip_header = is_ipv4() ? 20 : 40;
+    const uint64_t tcp_header = tcp.tcp_header_octets < 20 ? 20 : tcp.tcp_header_octets;
+    return initiator_octets() + initiator_packets() * (ip_header + tcp_header);
   }
 };
 

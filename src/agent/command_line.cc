@@ -126,6 +126,17 @@ int Run(const RunFlags& flags) {
       return Complain(fmt::format("--print: \"{}\" is no format; allowed: text, json", flags.print));
     }
   }
+  if (file->has_value()) {
+    options.reload_config = [flags, name = *file]() -> absl::StatusOr<Config> {
+      auto again = LoadConfig(name);
+      if (!again.ok()) return again.status();
+      if (const std::string fault = ApplyFlags(flags, again->config); !fault.empty()) {
+        return absl::InvalidArgumentError(fault);
+      }
+      SetUpLog(again->config.log.level);
+      return again->config;
+    };
+  }
   SetUpLog(options.config.log.level);
   for (const std::string& note : loaded->notes) spdlog::info("{}", note);
   if (flags.check) {
@@ -175,8 +186,8 @@ void AddRun(CLI::App& app, RunFlags& flags) {
                   "Configuration file; otherwise ./config.yaml, then /etc/sockflow/config.yaml")
       ->type_name("FILE");
   run->add_option("--collector", flags.collectors,
-                  "Send to this collector instead of the configured ones: udp://host[:4739]; may be "
-                  "given more than once")
+                  "Send to this collector instead of the configured ones: udp://host[:4739] or "
+                  "tcp://host[:4739]; may be given more than once")
       ->type_name("URL")
       ->allow_extra_args(false);
   run->add_option("--tier", flags.tier,

@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "source/open_event_source.h"
 #include "spdlog/spdlog.h"
+#include "transport/tcp_transport.h"
 #include "transport/udp_transport.h"
 #include "transport/url.h"
 
@@ -54,35 +55,92 @@ absl::StatusOr<SessionFilter> ComposeFilter(const Config& config) {
   return filter;
 }
 
-Exporter::Options ExporterOptions(const Config::Exporter& config, ipfix::Profile profile) {
-  return {.profile = profile,
-          .encoder = {.observation_domain = config.observation_domain,
-                      .max_message_octets = config.max_message_bytes,
-                      .max_records = config.chunk_size},
-          .interval = config.interval,
-          .template_refresh = config.template_refresh,
-          .template_refresh_packets = config.template_refresh_packets};
+absl::StatusOr<std::unique_ptr<Exporter>> ComposeExporter(
+    const Config::Exporter& config, ipfix::Profile profile, Duration interval,
+    std::vector<std::unique_ptr<Transport>> transports) {
+  const Exporter::Options options = {
+      .profile = profile,
+      .encoder = {.observation_domain = config.observation_domain,
+                  .max_message_octets = config.max_message_bytes,
+                  .max_records = config.chunk_size},
+      .interval = interval};
+  auto courier = delivery::Courier::Start(
+      {.preamble = Exporter::PreambleOf(options),
+       .queue_octets = config.queue_bytes,
+       .reconnect_interval = config.reconnect_interval,
+       .template_refresh = config.template_refresh,
+       .template_refresh_messages = config.template_refresh_packets,
+       .burst_messages = config.burst_messages,
+       .first_sequence = config.first_sequence},
+      std::move(transports));
+  if (!courier.ok()) return courier.status();
+  return std::make_unique<Exporter>(options, *std::move(courier));
 }
 
-absl::StatusOr<std::vector<std::unique_ptr<Exporter>>> ComposeExporters(const RunOptions& options) {
-  std::vector<std::unique_ptr<Exporter>> exporters;
-  for (const CollectorConfig& collector : options.config.collectors) {
-    const auto url = transport::ParseUrl(collector.url);
-    if (!url.ok()) return url.status();
-    auto transport = transport::UdpTransport::Open(*url);
-    if (!transport.ok()) return transport.status();
-    exporters.push_back(std::make_unique<Exporter>(
-        ExporterOptions(options.config.exporter, collector.profile), *std::move(transport)));
-    spdlog::info("exporting to {}, profile {}", exporters.back()->name(),
-                 ToString(collector.profile));
+absl::StatusOr<std::unique_ptr<Transport>> ComposeTransport(const CollectorConfig& collector) {
+  const auto url = transport::ParseUrl(collector.url);
+  if (!url.ok()) return url.status();
+  if (url->scheme == "udp") return std::make_unique<transport::UdpTransport>(*url);
+  if (url->scheme == "tcp") return std::make_unique<transport::TcpTransport>(*url);
+  return absl::InvalidArgumentError(fmt::format(
+      "{}: this version cannot send there; allowed are udp:// and tcp://", collector.url));
+}
+
+absl::StatusOr<std::unique_ptr<Exporter>> ComposeCollector(const Exporters::Facts& facts) {
+  std::vector<std::unique_ptr<Transport>> transports;
+  auto transport = ComposeTransport(facts.collector);
+  if (!transport.ok()) return transport.status();
+  transports.push_back(*std::move(transport));
+  auto exporter = ComposeExporter(facts.exporter, facts.collector.profile, facts.exporter.interval,
+                                  std::move(transports));
+  if (exporter.ok()) {
+    spdlog::info("exporting to {}, profile {}", (*exporter)->name(),
+                 ToString(facts.collector.profile));
   }
+  return exporter;
+}
+
+absl::Status ReplaceCollectors(const Config& config, Exporters& exporters) {
+  std::vector<Exporters::Facts> wanted;
+  for (const CollectorConfig& collector : config.collectors) {
+    wanted.push_back({collector, config.exporter});
+  }
+  return exporters.Replace(wanted, ComposeCollector, config.exporter.shutdown_time);
+}
+
+absl::StatusOr<Exporters> ComposeExporters(const RunOptions& options) {
+  Exporters exporters;
+  if (absl::Status made = ReplaceCollectors(options.config, exporters); !made.ok()) return made;
   if (options.print) {
-    Exporter::Options print = ExporterOptions(options.config.exporter, ipfix::Profile::kProcess);
-    print.interval = std::min(print.interval, kLongestPrintInterval);
-    exporters.push_back(
-        std::make_unique<Exporter>(print, std::make_unique<PrintTransport>(*options.print)));
+    const Config::Exporter& config = options.config.exporter;
+    std::vector<std::unique_ptr<Transport>> transports;
+    transports.push_back(std::make_unique<PrintTransport>(*options.print));
+    auto exporter =
+        ComposeExporter(config, ipfix::Profile::kProcess,
+                        std::min(config.interval, kLongestPrintInterval), std::move(transports));
+    if (!exporter.ok()) return exporter.status();
+    exporters.Add(*std::move(exporter));
   }
   return exporters;
+}
+
+// What SIGHUP does. A configuration that is wrong in any way changes nothing.
+void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filter,
+            std::string& interface) {
+  const auto refuse = [](const absl::Status& why) {
+    spdlog::error("the configuration stays as it was: {}", std::string(why.message()));
+  };
+  const absl::StatusOr<Config> config = options.reload_config();
+  if (!config.ok()) return refuse(config.status());
+  absl::StatusOr<SessionFilter> new_filter = ComposeFilter(*config);
+  if (!new_filter.ok()) return refuse(new_filter.status());
+  if (absl::Status done = ReplaceCollectors(*config, exporters); !done.ok()) return refuse(done);
+  filter = *std::move(new_filter);
+  interface = config->interface;
+  if (!(config->capture == options.config.capture)) {
+    spdlog::warn("keys of section capture take effect when the agent is started again");
+  }
+  spdlog::info("configuration read again");
 }
 
 }  // namespace
@@ -103,12 +161,20 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   Pipeline::Options pipeline{.sessions = {.max_sessions = config.capture.max_sessions},
                              .filter = *std::move(filter),
                              .stats_interval = config.log.stats_interval,
+                             .shutdown_time = config.exporter.shutdown_time,
                              .duration = options.duration};
-  if (!config.interface.empty()) {
-    pipeline.refresh_filter = [name = config.interface](SessionFilter& current) {
-      auto interface = FindInterface(name);
+  const auto interface = std::make_shared<std::string>(config.interface);
+  if (options.reload_config) {
+    pipeline.reload = [options, interface](Exporters& current, SessionFilter& current_filter) {
+      Reload(options, current, current_filter, *interface);
+    };
+  }
+  if (!config.interface.empty() || options.reload_config) {
+    pipeline.refresh_filter = [interface](SessionFilter& current) {
+      if (interface->empty()) return;
+      auto found = FindInterface(*interface);
       // While the interface is gone, its sessions still end: what was known stays.
-      if (interface.ok()) current.interface = *std::move(interface);
+      if (found.ok()) current.interface = *std::move(found);
     };
   }
   return std::make_unique<Pipeline>(*std::move(source), std::move(enrichers),

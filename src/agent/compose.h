@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -15,6 +16,8 @@ struct RunOptions {
   Config config;
   std::optional<collector::Format> print;  // each exported record on standard output
   Duration duration{};                     // 0: until a signal
+  // Reads the configuration again; null: there is no file. The error holds one line for each fault.
+  std::function<absl::StatusOr<Config>()> reload_config;
 };
 
 // Makes the pipeline that the options describe. This is the only place that names concrete sources,

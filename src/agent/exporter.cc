@@ -1,96 +1,74 @@
 // SPDX-License-Identifier: MIT
 #include "agent/exporter.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "spdlog/spdlog.h"
 
 namespace sockflow {
 namespace {
 
-// A collector that is away must not fill the log.
-constexpr auto kLossLogInterval = std::chrono::minutes(1);
+// The courier fills in when a message leaves.
+constexpr Time kNoTime{};
 
-Time Now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+ipfix::Message Finished(ipfix::MessageEncoder& encoder) {
+  const auto records = static_cast<uint32_t>(encoder.records());
+  const std::span<const uint8_t> octets = encoder.Finish(kNoTime);
+  return {.octets = {octets.begin(), octets.end()}, .records = records};
+}
 
 }  // namespace
 
-Exporter::Exporter(const Options& options, std::unique_ptr<Transport> transport)
-    : options_(options), transport_(std::move(transport)), encoder_(options.encoder) {}
+delivery::Preamble Exporter::PreambleOf(const Options& options) {
+  delivery::Preamble preamble;
+  ipfix::MessageEncoder encoder(options.encoder);
+  for (const ipfix::Template& description : ipfix::TemplatesOf(options.profile)) {
+    if (encoder.AddTemplate(description)) continue;
+    preamble.push_back(Finished(encoder));
+    (void)encoder.AddTemplate(description);  // an empty message holds any template
+  }
+  preamble.push_back(Finished(encoder));
+  return preamble;
+}
+
+Exporter::Exporter(const Options& options, std::unique_ptr<delivery::Courier> courier)
+    : options_(options), courier_(std::move(courier)), encoder_(options.encoder) {}
 
 void Exporter::Export(const SessionRecord& record, Moment now) {
-  if (next_templates_ <= now) SendTemplates(now);
   const ipfix::Template& description = ipfix::TemplateFor(options_.profile, record);
   if (!encoder_.Add(description, record)) {
-    Send(now);
-    if (!encoder_.Add(description, record)) {
-      // Does not happen: no record of ours is longer than the smallest message (message_encoder.h).
-      ++stats_.lost_records;
-      return;
-    }
+    HandOver();
+    // No record of ours is longer than the smallest message (message_encoder.h).
+    (void)encoder_.Add(description, record);
+  }
+  if (record.kind != SessionRecord::Kind::kStart) {
+    flow_packets_ += record.session.initiator_packets();
+    flow_octets_ += record.session.initiator_ip_octets();
   }
   if (encoder_.records() == 1) oldest_record_ = now;
   if (options_.interval == Duration::zero() ||
       (options_.encoder.max_records != 0 &&
        encoder_.records() >= options_.encoder.max_records)) {
-    Send(now);
+    HandOver();
   }
 }
 
 Exporter::Moment Exporter::NextDeadline() const {
-  Moment next = next_templates_;
-  if (encoder_.records() != 0) next = std::min(next, oldest_record_ + options_.interval);
-  return next;
+  return encoder_.records() == 0 ? Moment::max() : oldest_record_ + options_.interval;
 }
 
 void Exporter::OnTime(Moment now) {
-  if (encoder_.records() != 0 && oldest_record_ + options_.interval <= now) Send(now);
-  if (next_templates_ <= now) SendTemplates(now);
+  if (NextDeadline() <= now) HandOver();
 }
 
-void Exporter::Flush(Moment now) { Send(now); }
-
-void Exporter::SendTemplates(Moment now) {
-  Send(now);
-  // Before the first message: Send() must not find them due again.
-  next_templates_ = transport_->forgets_templates() ? now + options_.template_refresh : Moment::max();
-  for (const ipfix::Template& description : ipfix::TemplatesOf(options_.profile)) {
-    if (encoder_.AddTemplate(description)) continue;
-    Send(now);
-    (void)encoder_.AddTemplate(description);  // an empty message holds any template
-  }
-  Send(now);
-  messages_since_templates_ = 0;
+void Exporter::Finish(Moment deadline) {
+  HandOver();
+  courier_->Finish(deadline);
 }
 
-void Exporter::Send(Moment now) {
+void Exporter::HandOver() {
   if (encoder_.empty()) return;
-  const size_t records = encoder_.records();
-  const std::span<const uint8_t> message = encoder_.Finish(Now());
-  const absl::Status sent = transport_->Send(message);
-  if (sent.ok()) {
-    ++stats_.messages;
-    stats_.octets += message.size();
-    stats_.records += records;
-  } else {
-    ++stats_.lost_messages;
-    stats_.lost_records += records;
-    LogLoss(sent, now);
-  }
-  if (++messages_since_templates_ == options_.template_refresh_packets &&
-      transport_->forgets_templates()) {
-    next_templates_ = now;
-  }
-}
-
-void Exporter::LogLoss(const absl::Status& why, Moment now) {
-  if (now < next_loss_log_) return;
-  next_loss_log_ = now + kLossLogInterval;
-  spdlog::warn("{} ({} records lost since the last such line, {} in all)",
-               std::string(why.message()), stats_.lost_records - logged_lost_records_,
-               stats_.lost_records);
-  logged_lost_records_ = stats_.lost_records;
+  courier_->Put({.message = Finished(encoder_),
+                 .flow_packets = std::exchange(flow_packets_, 0),
+                 .flow_octets = std::exchange(flow_octets_, 0)});
 }
 
 }  // namespace sockflow

@@ -38,7 +38,7 @@ std::vector<LossCounter> Difference(const std::vector<LossCounter>& now,
 
 Pipeline::Pipeline(std::unique_ptr<EventSource> source,
                    std::vector<std::unique_ptr<Enricher>> enrichers,
-                   std::vector<std::unique_ptr<Exporter>> exporters, Options options)
+                   Exporters exporters, Options options)
     : source_(std::move(source)),
       enrichers_(std::move(enrichers)),
       exporters_(std::move(exporters)),
@@ -50,6 +50,11 @@ void Pipeline::Stop() {
   source_->Wake();
 }
 
+void Pipeline::Reload() {
+  reload_.store(true);
+  source_->Wake();
+}
+
 void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
   if (!options_.filter.Keeps(session)) {
     ++filtered_records_;
@@ -58,12 +63,11 @@ void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
   // At the end only what was not known at the start, or of another process, is looked up.
   for (const auto& enricher : enrichers_) enricher->Enrich(session);
   ++records_;
-  for (const auto& exporter : exporters_) exporter->Export({kind, session}, now_);
+  exporters_.Export({kind, session}, now_);
 }
 
 Pipeline::Moment Pipeline::NextDeadline(Moment now) const {
-  Moment next = std::min({end_, next_stats_, next_filter_refresh_});
-  for (const auto& exporter : exporters_) next = std::min(next, exporter->NextDeadline());
+  Moment next = std::min({end_, next_stats_, next_filter_refresh_, exporters_.NextDeadline(now)});
   // The table counts in the time of the events.
   if (const Time held = sessions_.NextDeadline(); held != Time::max()) {
     next = std::min(next, now + std::max(held - WallClockNow(), Duration::zero()));
@@ -74,9 +78,7 @@ Pipeline::Moment Pipeline::NextDeadline(Moment now) const {
 void Pipeline::OnTime(Moment now) {
   const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
   if (sessions_.NextDeadline() != Time::max()) sessions_.Expire(WallClockNow(), emit);
-  for (const auto& exporter : exporters_) {
-    if (exporter->NextDeadline() <= now) exporter->OnTime(now);
-  }
+  exporters_.OnTime(now);
   if (next_filter_refresh_ <= now) {
     options_.refresh_filter(options_.filter);
     next_filter_refresh_ = now + kFilterRefreshInterval;
@@ -92,7 +94,6 @@ absl::Status Pipeline::Run() {
   if (options_.duration > Duration::zero()) end_ = now_ + options_.duration;
   if (options_.stats_interval > Duration::zero()) next_stats_ = now_ + options_.stats_interval;
   if (options_.refresh_filter) next_filter_refresh_ = now_ + kFilterRefreshInterval;
-  for (const auto& exporter : exporters_) exporter->OnTime(now_);  // templates, at once
 
   const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
   const auto apply = [this, &emit](const SessionEvent& event) { sessions_.Apply(event, emit); };
@@ -105,11 +106,15 @@ absl::Status Pipeline::Run() {
     if (!status.ok()) break;
     now_ = std::chrono::steady_clock::now();
     OnTime(now_);
+    if (reload_.exchange(false) && options_.reload) {
+      options_.reload(exporters_, options_.filter);
+      now_ = std::chrono::steady_clock::now();
+    }
   }
   // What happened before the signal is exported, also if it was still on its way.
   if (status.ok()) status = source_->Poll(Duration::zero(), apply);
   sessions_.Flush(emit);
-  for (const auto& exporter : exporters_) exporter->Flush(now_);
+  exporters_.Finish(options_.shutdown_time);
   spdlog::info("{}", Summary());
   return status;
 }
@@ -134,10 +139,13 @@ std::string Pipeline::Summary() {
       "{} records filtered out",
       source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.repaired_starts,
       source.rescued, filtered_records_);
-  for (const auto& exporter : exporters_) {
-    const Exporter::Stats& stats = exporter->stats();
+  for (const Exporter* exporter : exporters_.list()) {
+    const delivery::DeliveryStats stats = exporter->stats();
     text += fmt::format("; {}: exported {} records in {} messages, lost {} records",
                         exporter->name(), stats.records, stats.messages, stats.lost_records);
+    std::vector<LossCounter> reasons;
+    for (const auto& [reason, records] : stats.lost_by_reason) reasons.push_back({reason, records});
+    if (!reasons.empty()) text += fmt::format(" ({})", ListLosses(reasons));
   }
   std::vector<LossCounter> losses = source.lost;
   losses.push_back({"session_evicted", sessions.evicted});

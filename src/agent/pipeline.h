@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "agent/exporter.h"
+#include "agent/exporters.h"
 #include "session/session_filter.h"
 #include "sockflow/enricher.h"
 #include "sockflow/event_source.h"
@@ -26,14 +26,18 @@ class Pipeline {
     SessionFilter filter;
     // Called every few seconds if set: keeps a filter true whose facts change (interface addresses).
     std::function<void(SessionFilter&)> refresh_filter;
+    // Changes what can be changed while sessions go on.
+    std::function<void(Exporters&, SessionFilter&)> reload;
     // How often what was lost is looked up and, if it has grown, logged; 0: never.
     Duration stats_interval = std::chrono::seconds(60);
+    // How long the end may take to send what waits.
+    Duration shutdown_time = std::chrono::seconds(5);
     // Ends by itself after this time; 0: runs until Stop().
     Duration duration{};
   };
 
   Pipeline(std::unique_ptr<EventSource> source, std::vector<std::unique_ptr<Enricher>> enrichers,
-           std::vector<std::unique_ptr<Exporter>> exporters, Options options);
+           Exporters exporters, Options options);
 
   // Until Stop() or the end of the duration; then takes what the source still has, sends all that
   // waits, and logs one line of statistics.
@@ -42,8 +46,11 @@ class Pipeline {
   // Ends Run() soon. From any thread or signal handler.
   void Stop();
 
+  // Calls Options::reload soon, in the thread of Run(). From any thread.
+  void Reload();
+
  private:
-  using Moment = Exporter::Moment;
+  using Moment = Exporters::Moment;
 
   void OnRecord(Session& session, SessionRecord::Kind kind);
   Moment NextDeadline(Moment now) const;
@@ -53,10 +60,11 @@ class Pipeline {
 
   std::unique_ptr<EventSource> source_;
   std::vector<std::unique_ptr<Enricher>> enrichers_;
-  std::vector<std::unique_ptr<Exporter>> exporters_;
+  Exporters exporters_;
   Options options_;
   SessionTable sessions_;
   std::atomic<bool> stop_ = false;
+  std::atomic<bool> reload_ = false;
 
   Moment now_{};  // of this round: one clock reading serves all events that came together
   Moment end_ = Moment::max();

@@ -15,19 +15,24 @@ PrintTransport::PrintTransport(collector::Format format)
     : printer_(collector::MakePrinter(format, collector::TextStyleFor(STDOUT_FILENO))),
       decoder_({.reliable_transport = true}) {}
 
-absl::Status PrintTransport::Send(std::span<const uint8_t> message) {
+Transport::Result PrintTransport::Send(Messages messages, transport::Waiter&, Clock::time_point) {
   lines_.clear();
-  const absl::Status decoded =
-      decoder_.Decode(name_, message, [this](const ipfix::RecordView& record) {
-        printer_->Print(record, &lines_);
-      });
-  if (!decoded.ok()) return decoded;
+  for (const std::span<const uint8_t> message : messages) {
+    const absl::Status decoded =
+        decoder_.Decode(name_, message, [this](const ipfix::RecordView& record) {
+          printer_->Print(record, &lines_);
+        });
+    // Does not happen: it is our own.
+    if (!decoded.ok()) return {.outcome = Outcome::kMessageLost, .status = decoded};
+  }
   if (fwrite(lines_.data(), 1, lines_.size(), stdout) != lines_.size() || fflush(stdout) != 0) {
     const int error = errno;
     clearerr(stdout);
-    return absl::UnavailableError(fmt::format("cannot write to standard output: {}", strerror(error)));
+    return {.outcome = Outcome::kMessageLost,
+            .status = absl::UnavailableError(
+                fmt::format("cannot write to standard output: {}", strerror(error)))};
   }
-  return absl::OkStatus();
+  return {.accepted = messages.size()};
 }
 
 }  // namespace sockflow

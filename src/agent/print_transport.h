@@ -16,7 +16,9 @@ class PrintTransport final : public Transport {
  public:
   explicit PrintTransport(collector::Format format);
 
-  absl::Status Send(std::span<const uint8_t> message) override;
+  absl::Status Open(transport::Waiter&, Clock::time_point) override { return absl::OkStatus(); }
+  Result Send(Messages messages, transport::Waiter& waiter, Clock::time_point deadline) override;
+  absl::Status Close(transport::Waiter&, Clock::time_point) override { return absl::OkStatus(); }
   bool forgets_templates() const override { return false; }
   const std::string& name() const override { return name_; }
 

@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-#include "agent/stop_signals.h"
+#include "agent/signals.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow {
@@ -11,13 +11,15 @@ namespace sockflow {
 int RunAgent(const RunOptions& options) {
   // A reader of --print that goes away is an error of that output, not the end of the agent.
   std::signal(SIGPIPE, SIG_IGN);
-  BlockStopSignals();  // before name look-ups start threads
+  BlockSignals();  // before name look-ups start threads
   auto pipeline = Compose(options);
   if (!pipeline.ok()) {
     spdlog::error("{}", std::string(pipeline.status().message()));
     return absl::IsInvalidArgument(pipeline.status()) ? kExitUsage : kExitFailed;
   }
-  const StopSignals stop([&pipeline] { (*pipeline)->Stop(); });
+  const Signals signals(
+      [&pipeline] { (*pipeline)->Stop(); },
+      options.reload_config ? [&pipeline] { (*pipeline)->Reload(); } : std::function<void()>());
   if (const absl::Status status = (*pipeline)->Run(); !status.ok()) {
     spdlog::error("{}", std::string(status.message()));
     return kExitFailed;

@@ -62,7 +62,7 @@ constexpr Key kKeys[] = {
               "      profile: iana\n"
               "    - udp://[2001:db8::1]"},
     {.name = "collectors.url",
-     .text_rule = "udp://HOST[:PORT], an IPv6 address in brackets",
+     .text_rule = "udp://HOST[:PORT] or tcp://HOST[:PORT], an IPv6 address in brackets",
      .read = ParseCollectorUrl,
      .prose = "Where to send. The port is 4739 unless given."},
     {.name = "collectors.profile",
@@ -152,6 +152,53 @@ constexpr Key kKeys[] = {
            d.config.exporter.observation_domain = static_cast<uint32_t>(v.number);
          },
      .prose = "The observation domain id that tells exporters behind one address apart."},
+    {.name = "exporter.queue_bytes",
+     .type = Type::kNumber,
+     .default_value = "8388608",
+     .min = 65536,
+     .max = 1073741824,
+     .set =
+         [](Draft& d, const Value& v) {
+           d.config.exporter.queue_bytes = static_cast<uint32_t>(v.number);
+         },
+     .prose = "Memory for records that wait for a collector that is slow or away, for each collector.\n"
+              "What does not fit is lost and counted."},
+    {.name = "exporter.reconnect_seconds",
+     .type = Type::kSeconds,
+     .default_value = "60",
+     .min = 0,
+     .max = 86400,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.reconnect_interval = v.duration; },
+     .prose = "Shortest time between two attempts to reach a collector (RFC 7011 10.4.4)."},
+    {.name = "exporter.burst_messages",
+     .type = Type::kNumber,
+     .default_value = "16",
+     .min = 0,
+     .max = 1024,
+     .set =
+         [](Draft& d, const Value& v) {
+           d.config.exporter.burst_messages = static_cast<uint32_t>(v.number);
+         },
+     .prose = "Most messages sent back to back over UDP: a collector must have room for so many in its\n"
+              "receive buffer. A millisecond passes between two bursts. 0: no limit."},
+    {.name = "exporter.first_sequence",
+     .type = Type::kNumber,
+     .default_value = "0",
+     .min = 0,
+     .max = 4294967295,
+     .set =
+         [](Draft& d, const Value& v) {
+           d.config.exporter.first_sequence = static_cast<uint32_t>(v.number);
+         },
+     .prose = "Sequence number of the first message, to test how a collector counts past 4294967295.\n"
+              "RFC 7011 wants 0."},
+    {.name = "exporter.shutdown_seconds",
+     .type = Type::kSeconds,
+     .default_value = "5",
+     .min = 0,
+     .max = 3600,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.shutdown_time = v.duration; },
+     .prose = "How long the agent may take at its end to send what waits."},
     {.name = "log.level",
      .type = Type::kWord,
      .default_value = "info",

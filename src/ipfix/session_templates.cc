@@ -63,10 +63,6 @@ constexpr uint8_t kTcp = 6;                                                   //
 // 0 would be root.
 constexpr uint32_t kNoUid = 0xFFFFFFFF;
 
-bool IsIpv4(const Session& session) {
-  return session.local.address.is_v4() && session.remote.address.is_v4();
-}
-
 uint8_t FirewallEvent(const Record& record) {
   switch (record.kind) {
     case Record::Kind::kStart: return kFlowCreated;
@@ -114,16 +110,6 @@ uint64_t EndMilliseconds(const Record& record) {
   const Session& session = record.session;
   if (record.kind == Record::Kind::kStart) return Milliseconds(session.started);
   return Milliseconds(std::max(session.started, session.ended));
-}
-
-// octetDeltaCount counts whole IP packets, of which the kernel counts only the TCP payload. So this
-// is computed: payload and, for each segment, an IP header without options and the TCP header of
-// this session. Segments sent again count as segments but their payload is in it once.
-uint64_t IpOctets(const Record& record) {
-  const Session& session = record.session;
-  const uint64_t ip_header = IsIpv4(session) ? 20 : 40;
-  const uint64_t tcp_header = std::max<uint64_t>(20, session.tcp.tcp_header_octets);
-  return session.initiator_octets() + session.initiator_packets() * (ip_header + tcp_header);
 }
 
 // ntop's latencies are half of the round-trip time between observer and peer.
@@ -191,7 +177,7 @@ constexpr auto kNames = std::to_array<Field>({
 // octetDeltaCount and packetDeltaCount.
 constexpr auto kCounters = std::to_array<Field>({
     Number<1>(Iana("flowEndReason"), [](const Record& r) { return FlowEndReason(r); }),
-    Number<8>(Iana("octetDeltaCount"), [](const Record& r) { return IpOctets(r); }),
+    Number<8>(Iana("octetDeltaCount"), [](const Record& r) { return r.session.initiator_ip_octets(); }),
     Number<8>(Iana("packetDeltaCount"),
               [](const Record& r) { return r.session.initiator_packets(); }),
     Number<8>(Iana("initiatorOctets"),
@@ -321,7 +307,7 @@ std::span<const Template> TemplatesOf(Profile profile) {
 
 const Template& TemplateFor(Profile profile, const SessionRecord& record) {
   const size_t end = record.kind == Record::Kind::kStart ? 0 : 1;
-  const size_t ipv6 = IsIpv4(record.session) ? 0 : 1;
+  const size_t ipv6 = record.session.is_ipv4() ? 0 : 1;
   const size_t passive = record.session.direction == Direction::kPassive ? 1 : 0;
   switch (profile) {
     case Profile::kProcess: return kProcessTemplates[4 * end + 2 * ipv6 + passive];

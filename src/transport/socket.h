@@ -62,11 +62,36 @@ Socket OpenUdp(const SocketAddress& address, int& error);
 // A socket for sending, never fragmented (RFC 7011 10.3.3), with room for a burst.
 Socket OpenUdpSender(const SocketAddress& address, int& error);
 
-// Both return an errno value; 0: done.
+// Returns an errno value; 0: done.
 int Connect(const Socket& socket, const SocketAddress& address);
-int SendDatagram(const Socket& socket, std::span<const uint8_t> octets);
 
 // The largest UDP payload that fits the path to the connected address; 0 if not known.
 size_t LargestPayload(const Socket& socket, const SocketAddress& address);
+
+// A non-blocking TCP socket that no child process inherits, of the address's family, which sends
+// what it is given at once and notices within about a minute that its peer has gone. The error is
+// an errno value; 0: none.
+Socket OpenTcp(const SocketAddress& address, int& error);
+
+// What became of a Connect that returned EINPROGRESS, once the socket is writable: an errno value; 0:
+// it is connected.
+int ConnectError(const Socket& socket, const SocketAddress& address);
+
+// Writes what fits without waiting, and never raises SIGPIPE; at most 64 parts. An errno value, EAGAIN
+// if nothing fits; 0: `written` octets of the parts are with the kernel.
+int WriteStream(const Socket& socket, std::span<const std::span<const uint8_t>> parts,
+                size_t& written);
+// Takes what is there, without waiting, into `octets`. An errno value, EAGAIN if there is nothing; 0:
+// `taken` octets, none if the peer has closed its end.
+int ReadStream(const Socket& socket, std::span<uint8_t> octets, size_t& taken);
+// The same, and forgets them.
+int DiscardStream(const Socket& socket, size_t most, size_t& taken);
+
+// Octets that were written and that the peer's kernel has not acknowledged, a FIN being one. Told of
+// a connection that has ended as well: of its end.
+uint64_t UnacknowledgedOctets(const Socket& socket);
+
+// Tells the peer that nothing more comes (FIN). False if the connection has ended already.
+bool ShutDownWriting(const Socket& socket);
 
 }  // namespace sockflow::transport

@@ -2,12 +2,16 @@
 #include "transport/socket.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -132,14 +136,6 @@ int Connect(const Socket& socket, const SocketAddress& address) {
   return connect(socket.fd(), AsSockaddr(address), address.length) == 0 ? 0 : errno;
 }
 
-int SendDatagram(const Socket& socket, std::span<const uint8_t> octets) {
-  ssize_t sent;
-  do {
-    sent = send(socket.fd(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent < 0 ? errno : 0;
-}
-
 size_t LargestPayload(const Socket& socket, const SocketAddress& address) {
   int mtu = 0;
   socklen_t length = sizeof(mtu);
@@ -152,5 +148,87 @@ size_t LargestPayload(const Socket& socket, const SocketAddress& address) {
   if (result != 0 || mtu <= headers) return 0;
   return static_cast<size_t>(std::min(mtu - headers, v6 ? 65527 : 65507));
 }
+
+Socket OpenTcp(const SocketAddress& address, int& error) {
+  Socket opened(socket(AsSockaddr(address)->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                       IPPROTO_TCP));
+  error = opened ? 0 : errno;
+  if (!opened) return opened;
+  const auto set = [&opened](int level, int option, int value) {
+    setsockopt(opened.fd(), level, option, &value, sizeof(value));  // a failure is no reason to stop
+  };
+  // Messages come in batches, each a write of its own: there is nothing to wait for.
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  // A host that vanished says nothing. An idle connection is probed after 30 s.
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  // Probes are not sent while octets wait for their acknowledgement, where the kernel would try for a
+  // quarter of an hour. This also ends a connection whose peer reads nothing for as long.
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000);
+  return opened;
+}
+
+int ConnectError(const Socket& socket, const SocketAddress& address) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  if (error != 0) return error;
+  // A port of this host on which nothing listens may be the one that this socket was given: it is
+  // then connected to itself.
+  SocketAddress own;
+  own.length = static_cast<uint32_t>(own.octets.size());
+  getsockname(socket.fd(), reinterpret_cast<sockaddr*>(own.octets.data()), &own.length);
+  return own == address ? ECONNREFUSED : 0;
+}
+
+int WriteStream(const Socket& socket, std::span<const std::span<const uint8_t>> parts,
+                size_t& written) {
+  std::array<iovec, 64> vectors;
+  const size_t count = std::min(parts.size(), vectors.size());
+  for (size_t i = 0; i < count; ++i) {
+    vectors[i] = {const_cast<uint8_t*>(parts[i].data()), parts[i].size()};  // it is only read
+  }
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  ssize_t sent;
+  do {
+    sent = sendmsg(socket.fd(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  written = sent < 0 ? 0 : static_cast<size_t>(sent);
+  return sent < 0 ? errno : 0;
+}
+
+namespace {
+
+int Receive(const Socket& socket, void* octets, size_t most, int flags, size_t& taken) {
+  ssize_t received;
+  do {
+    received = recv(socket.fd(), octets, most, MSG_DONTWAIT | flags);
+  } while (received < 0 && errno == EINTR);
+  taken = received < 0 ? 0 : static_cast<size_t>(received);
+  return received < 0 ? errno : 0;
+}
+
+}  // namespace
+
+int ReadStream(const Socket& socket, std::span<uint8_t> octets, size_t& taken) {
+  return Receive(socket, octets.data(), octets.size(), 0, taken);
+}
+
+int DiscardStream(const Socket& socket, size_t most, size_t& taken) {
+  return Receive(socket, nullptr, most, MSG_TRUNC, taken);  // tcp(7): copies nothing
+}
+
+uint64_t UnacknowledgedOctets(const Socket& socket) {
+  int octets = 0;
+  // write_seq - snd_una, which a reset leaves as they were (tcp_done, tcp_write_queue_purge).
+  if (ioctl(socket.fd(), SIOCOUTQ, &octets) != 0) return 0;
+  return static_cast<uint64_t>(octets);
+}
+
+bool ShutDownWriting(const Socket& socket) { return shutdown(socket.fd(), SHUT_WR) == 0; }
 
 }  // namespace sockflow::transport

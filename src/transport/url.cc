@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -17,8 +18,19 @@
 namespace sockflow::transport {
 namespace {
 
-constexpr std::array<std::string_view, 1> kSchemes = {"udp"};
-constexpr std::string_view kForm = "udp://HOST[:PORT]";
+struct Scheme {
+  std::string_view name;
+  uint16_t default_port;  // 0: it has no host
+};
+
+constexpr std::array<Scheme, 6> kSchemes = {{{"udp", kDefaultPort},
+                                             {"tcp", kDefaultPort},
+                                             {"tls", kDefaultSecurePort},
+                                             {"dtls", kDefaultSecurePort},
+                                             {"file", 0},
+                                             {"stdout", 0}}};
+constexpr std::string_view kSendForm = "udp://HOST[:PORT] (or tcp, tls, dtls), file:PATH or stdout:";
+constexpr std::string_view kListenForm = "udp://HOST[:PORT]";
 
 // Text from outside, fit for one line of a message.
 std::string Quote(std::string_view text) {
@@ -61,9 +73,17 @@ absl::StatusOr<uint16_t> ParsePort(std::string_view text) {
 }
 
 // `authority` is what stands between "//" and the end.
-absl::StatusOr<Url> ParseAuthority(std::string_view scheme, std::string_view authority) {
-  Url url;
-  url.scheme = scheme;
+absl::StatusOr<Url> ParseAuthority(const Scheme& scheme, std::string_view authority) {
+  const std::string form = fmt::format("{}://HOST[:PORT]", scheme.name);
+  if (const size_t at = authority.find_first_of("/?#"); at != authority.npos) {
+    return absl::InvalidArgumentError(fmt::format("{} at the end does not belong there; write {}",
+                                                  Quote(authority.substr(at)), form));
+  }
+  if (authority.find('@') != authority.npos) {
+    return absl::InvalidArgumentError(
+        fmt::format("a user name (before @) does not belong there; write {}", form));
+  }
+  Url url{.scheme = std::string(scheme.name), .port = scheme.default_port};
   std::optional<std::string_view> port;
   if (!authority.empty() && authority.front() == '[') {
     const size_t end = authority.find(']');
@@ -85,7 +105,8 @@ absl::StatusOr<Url> ParseAuthority(std::string_view scheme, std::string_view aut
     if (!rest.empty()) port = rest.substr(1);
   } else if (IsV6(authority)) {
     return absl::InvalidArgumentError(
-        fmt::format("IPv6 address {0} lacks its brackets; write {1}://[{0}]", authority, scheme));
+        fmt::format("IPv6 address {0} lacks its brackets; write {1}://[{0}]", authority,
+                    scheme.name));
   } else {
     const size_t colon = authority.rfind(':');
     url.host = authority.substr(0, colon);
@@ -102,47 +123,80 @@ absl::StatusOr<Url> ParseAuthority(std::string_view scheme, std::string_view aut
   return url;
 }
 
-absl::StatusOr<Url> ParseAny(std::string_view text) {
-  const size_t colon = text.find("://");
-  if (colon == text.npos) {
+// `rest` is what stands after the colon.
+absl::StatusOr<Url> ParsePath(const Scheme& scheme, std::string_view rest) {
+  Url url{.scheme = std::string(scheme.name), .port = 0};
+  if (scheme.name == "stdout") {
+    if (rest.empty()) return url;
     return absl::InvalidArgumentError(
-        fmt::format("{} has no scheme; write {}", Quote(text), kForm));
+        fmt::format("{} at the end does not belong there; write stdout:", Quote(rest)));
   }
+  // RFC 8089 2: the host is left out, or is this one.
+  if (rest.starts_with("//")) {
+    const size_t slash = rest.find('/', 2);
+    const std::string_view host = rest.substr(2, slash == rest.npos ? slash : slash - 2);
+    if (!host.empty() && host != "localhost") {
+      return absl::InvalidArgumentError(fmt::format(
+          "host {} does not belong there, a file is one of this host; write file:PATH",
+          Quote(host)));
+    }
+    rest.remove_prefix(slash == rest.npos ? rest.size() : slash);
+  }
+  if (rest.empty()) return absl::InvalidArgumentError("the path is missing; write file:PATH");
+  if (rest.find('\0') != rest.npos) {
+    return absl::InvalidArgumentError(
+        fmt::format("path {} has a zero octet in it; write file:PATH", Quote(rest)));
+  }
+  url.path = rest;
+  return url;
+}
+
+// `form` is what an error tells to write.
+absl::StatusOr<Url> Parse(std::string_view text, std::span<const Scheme> allowed,
+                          std::string_view form) {
+  const size_t colon = text.find(':');
   // RFC 3986 3.1: the scheme's case does not matter.
-  const std::string scheme = absl::AsciiStrToLower(std::string(text.substr(0, colon)));
-  if (std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) {
-    return absl::InvalidArgumentError(fmt::format("scheme {} is not supported; allowed is {}",
-                                                  Quote(text.substr(0, colon)),
-                                                  fmt::join(kSchemes, ", ")));
+  const std::string name = absl::AsciiStrToLower(std::string(text.substr(0, colon)));
+  const auto scheme = std::find_if(allowed.begin(), allowed.end(),
+                                   [&](const Scheme& known) { return known.name == name; });
+  const bool has_authority = colon != text.npos && text.substr(colon).starts_with("://");
+  if (scheme != allowed.end() && scheme->default_port == 0 && colon != text.npos) {
+    return ParsePath(*scheme, text.substr(colon + 1));
   }
-  const std::string_view authority = text.substr(colon + 3);
-  if (const size_t at = authority.find_first_of("/?#"); at != authority.npos) {
-    return absl::InvalidArgumentError(fmt::format("{} at the end does not belong there; write {}",
-                                                  Quote(authority.substr(at)), kForm));
-  }
-  if (authority.find('@') != authority.npos) {
+  if (!has_authority) {
     return absl::InvalidArgumentError(
-        fmt::format("a user name (before @) does not belong there; write {}", kForm));
+        fmt::format("{} has no scheme; write {}", Quote(text), form));
   }
-  return ParseAuthority(scheme, authority);
+  if (scheme == allowed.end()) {
+    std::vector<std::string_view> names;
+    for (const Scheme& known : allowed) names.push_back(known.name);
+    return absl::InvalidArgumentError(
+        fmt::format("scheme {} is not supported; allowed is {}", Quote(text.substr(0, colon)),
+                    fmt::join(names, ", ")));
+  }
+  return ParseAuthority(*scheme, text.substr(colon + 3));
 }
 
 }  // namespace
 
 std::string Url::ToString() const {
+  if (port == 0 && host.empty()) return fmt::format("{}:{}", scheme, path);
   if (host.find(':') != host.npos) return fmt::format("{}://[{}]:{}", scheme, host, port);
   return fmt::format("{}://{}:{}", scheme, host, port);
 }
 
 absl::StatusOr<Url> ParseUrl(std::string_view text) {
-  absl::StatusOr<Url> url = ParseAny(text);
-  if (url.ok() && url->host.empty()) {
-    return absl::InvalidArgumentError(fmt::format("{} has no host; write {}", Quote(text), kForm));
+  absl::StatusOr<Url> url = Parse(text, kSchemes, kSendForm);
+  if (url.ok() && url->host.empty() && url->port != 0) {
+    return absl::InvalidArgumentError(fmt::format("{} has no host; write {}://HOST[:PORT]",
+                                                  Quote(text), url->scheme));
   }
   return url;
 }
 
-absl::StatusOr<Url> ParseListenUrl(std::string_view text) { return ParseAny(text); }
+absl::StatusOr<Url> ParseListenUrl(std::string_view text) {
+  return Parse(text, std::span(kSchemes).first(1), kListenForm);
+}
 
 bool IsAddress(std::string_view host) { return IsV4(host) || IsV6(host); }
 

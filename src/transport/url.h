@@ -10,14 +10,17 @@
 
 namespace sockflow::transport {
 
-// The port that IANA gave to IPFIX over UDP, TCP and SCTP (RFC 7011 11.3).
+// The ports that IANA gave to IPFIX: "ipfix", and "ipfixs" for TLS and DTLS (RFC 7011 11.2).
 inline constexpr uint16_t kDefaultPort = 4739;
+inline constexpr uint16_t kDefaultSecurePort = 4740;
 
-// Where messages go to or come from: "udp://192.0.2.1:4739", "udp://[2001:db8::1]", "udp://name".
+// Where messages go to or come from: "udp://192.0.2.1:4739", "tcp://[2001:db8::1]", "tls://name",
+// "dtls://name", "file:/var/spool/sockflow", "stdout:". The last two have no host and no port.
 struct Url {
   std::string scheme = "udp";
   std::string host;  // without brackets; empty: every address of this host (listen URLs only)
   uint16_t port = kDefaultPort;
+  std::string path;  // as it stands in the URL (file only)
 
   // With the port, whatever it is: two URLs of the same place are the same text.
   std::string ToString() const;
@@ -29,7 +32,7 @@ struct Url {
 absl::StatusOr<Url> ParseUrl(std::string_view text);
 
 // Reads the URL of an address to listen on: as above, and the host may be left out
-// ("udp://:4739").
+// ("udp://:4739"), and the scheme is udp.
 absl::StatusOr<Url> ParseListenUrl(std::string_view text);
 
 // OK if this is an IPv4 address, an IPv6 address without brackets, or a host name. Nothing is

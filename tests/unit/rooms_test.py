@@ -14,9 +14,11 @@ ALLOWED = {
     "enrich": set(),
     "ipfix": set(),
     "transport": set(),
+    "delivery": {"ipfix", "transport"},
     "config": {"ipfix", "transport"},
     "collector": {"ipfix", "transport"},
-    "agent": {"session", "source", "enrich", "ipfix", "transport", "config", "collector"},
+    "agent": {"session", "source", "enrich", "ipfix", "transport", "delivery", "config",
+              "collector"},
 }
 # Public headers of a room: sockflow/ipfix/... is ipfix, these are their room's, the rest is the model's.
 PUBLIC = {"sockflow/config.h": "config", "sockflow/transport.h": "transport",

@@ -58,7 +58,7 @@ for arguments, words in [
         (["--frobnicate"], "--frobnicate"),
         (["--tier", "fenty"], "did you mean fentry"),
         (["--tier", "fentry", "--pcap"], "excludes"),
-        (["--collector", "tcp://host"], '--collector: scheme "tcp"'),
+        (["--collector", "sctp://host"], '--collector: scheme "sctp"'),
         (["--collector", "udp://host:0"], "--collector: "),
         (["--profile", "all"], "--profile: "),
         (["--print=xml"], "--print: "),

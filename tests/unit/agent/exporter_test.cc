@@ -8,146 +8,121 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sockflow/ipfix/message_decoder.h"
+#include "tests/unit/delivery/fake_transport.h"
 
 namespace sockflow {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::Le;
 using Moment = Exporter::Moment;
-
-// What was sent, decoded: the number of records of each message, "T" for one with templates.
-struct Sent {
-  std::vector<std::string> messages;
-  std::vector<size_t> lengths;
-  ipfix::MessageDecoder decoder{{}};
-  absl::Status answer;
-};
-
-class FakeTransport : public Transport {
- public:
-  FakeTransport(Sent* sent, bool forgets) : sent_(sent), forgets_(forgets) {}
-  absl::Status Send(std::span<const uint8_t> message) override {
-    if (!sent_->answer.ok()) return sent_->answer;
-    const uint64_t templates = sent_->decoder.stats().templates;
-    int records = 0;
-    EXPECT_TRUE(sent_->decoder.Decode("x", message, [&](const ipfix::RecordView&) { ++records; }).ok());
-    sent_->messages.push_back(sent_->decoder.stats().templates != templates ? "T"
-                                                                            : std::to_string(records));
-    sent_->lengths.push_back(message.size());
-    return absl::OkStatus();
-  }
-  bool forgets_templates() const override { return forgets_; }
-  const std::string& name() const override { return name_; }
-
- private:
-  Sent* sent_;
-  bool forgets_;
-  std::string name_ = "fake";
-};
 
 class ExporterTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Exporter> Make(Exporter::Options options, bool forgets = true) {
-    return std::make_unique<Exporter>(options, std::make_unique<FakeTransport>(&sent_, forgets));
+  void Make(const Exporter::Options& options) {
+    std::vector<std::unique_ptr<Transport>> transports;
+    transports.push_back(std::make_unique<FakeTransport>(far_));
+    auto courier = delivery::Courier::Start({.preamble = Exporter::PreambleOf(options)},
+                                            std::move(transports));
+    ASSERT_TRUE(courier.ok()) << courier.status();
+    exporter_ = std::make_unique<Exporter>(options, *std::move(courier));
   }
-  void Export(Exporter& exporter, int count, Moment now) {
+  void Export(int count, Moment now, SessionRecord::Kind kind = SessionRecord::Kind::kStart) {
     session_.process = Process{.pid = 1, .name = TaskName("curl")};
-    for (int i = 0; i < count; ++i) exporter.Export({SessionRecord::Kind::kStart, session_}, now);
+    for (int i = 0; i < count; ++i) exporter_->Export({kind, session_}, now);
   }
-  std::vector<std::string> Drain() { return std::exchange(sent_.messages, {}); }
+  // What was handed over since the last time: the number of records of each message.
+  std::vector<int> HandedOver() {
+    std::vector<int> records;
+    // All that was put has been sent when nothing waits any more.
+    EXPECT_TRUE(Eventually([&] { return exporter_->stats().queued_records == 0; }));
+    const auto messages = far_.all();
+    for (; seen_ < messages.size(); ++seen_) {
+      int count = 0;
+      EXPECT_TRUE(decoder_.Decode("x", messages[seen_],
+                                  [&](const ipfix::RecordView&) { ++count; }).ok());
+      if (count > 0) records.push_back(count);
+    }
+    return records;
+  }
 
   Session session_;
-  Sent sent_;
+  FarSide far_;
+  ipfix::MessageDecoder decoder_{{}};
+  size_t seen_ = 0;
+  std::unique_ptr<Exporter> exporter_;
   const Moment begin_ = Moment(std::chrono::hours(1));
 };
 
 TEST_F(ExporterTest, TemplatesBeforeTheFirstRecord) {
-  auto exporter = Make({});
-  Export(*exporter, 1, begin_);
-  exporter->Flush(begin_);
-  const auto messages = Drain();
-  ASSERT_GE(messages.size(), 2u);
-  EXPECT_EQ(messages.front(), "T");
-  EXPECT_EQ(messages.back(), "1");
-  EXPECT_EQ(sent_.decoder.stats().unknown_template_sets, 0u);
+  Make({});
+  Export(1, begin_);
+  exporter_->Finish(Moment::clock::now() + seconds(10));
+  EXPECT_THAT(HandedOver(), ElementsAre(1));
+  EXPECT_GE(decoder_.stats().templates, 8u);
+  EXPECT_EQ(decoder_.stats().unknown_template_sets, 0u);
 }
 
 TEST_F(ExporterTest, ARecordWaitsForTheIntervalAndNoLonger) {
-  auto exporter = Make({.interval = seconds(5), .template_refresh = seconds(3600)});
-  exporter->OnTime(begin_);
-  Drain();
-  Export(*exporter, 1, begin_ + seconds(10));
-  EXPECT_EQ(exporter->NextDeadline(), begin_ + seconds(15));
-  Export(*exporter, 1, begin_ + seconds(14));
-  EXPECT_EQ(exporter->NextDeadline(), begin_ + seconds(15)) << "of the oldest record";
-  exporter->OnTime(begin_ + seconds(15) - milliseconds(1));
-  EXPECT_THAT(Drain(), ElementsAre());
-  exporter->OnTime(begin_ + seconds(15));
-  EXPECT_THAT(Drain(), ElementsAre("2"));
-  EXPECT_EQ(exporter->NextDeadline(), begin_ + seconds(3600)) << "nothing waits";
+  Make({.interval = seconds(5)});
+  EXPECT_EQ(exporter_->NextDeadline(), Moment::max()) << "nothing waits";
+  Export(1, begin_ + seconds(10));
+  EXPECT_EQ(exporter_->NextDeadline(), begin_ + seconds(15));
+  Export(1, begin_ + seconds(14));
+  EXPECT_EQ(exporter_->NextDeadline(), begin_ + seconds(15)) << "of the oldest record";
+  exporter_->OnTime(begin_ + seconds(15) - milliseconds(1));
+  EXPECT_THAT(HandedOver(), ElementsAre());
+  exporter_->OnTime(begin_ + seconds(15));
+  EXPECT_THAT(HandedOver(), ElementsAre(2));
+  EXPECT_EQ(exporter_->NextDeadline(), Moment::max());
 }
 
 TEST_F(ExporterTest, IntervalZeroSendsAtOnce) {
-  auto exporter = Make({.interval = Duration::zero()});
-  exporter->OnTime(begin_);
-  Drain();
-  Export(*exporter, 2, begin_);
-  EXPECT_THAT(Drain(), ElementsAre("1", "1"));
+  Make({.interval = Duration::zero()});
+  Export(2, begin_);
+  EXPECT_THAT(HandedOver(), ElementsAre(1, 1));
 }
 
 TEST_F(ExporterTest, ChunkSizeBoundsRecordsAndAFullMessageLeaves) {
-  auto exporter = Make({.encoder = {.max_records = 3}});
-  exporter->OnTime(begin_);
-  Drain();
-  Export(*exporter, 7, begin_);
-  EXPECT_THAT(Drain(), ElementsAre("3", "3"));
-  exporter->Flush(begin_);
-  EXPECT_THAT(Drain(), ElementsAre("1"));
+  Make({.encoder = {.max_records = 3}});
+  Export(7, begin_);
+  EXPECT_THAT(HandedOver(), ElementsAre(3, 3));
+  exporter_->Finish(Moment::clock::now() + seconds(10));
+  EXPECT_THAT(HandedOver(), ElementsAre(1));
 }
 
 TEST_F(ExporterTest, MessagesStayWithinTheirSize) {
-  auto exporter = Make({.encoder = {.max_message_octets = 512}});
-  Export(*exporter, 100, begin_);
-  exporter->Flush(begin_);
-  EXPECT_EQ(exporter->stats().records, 100u);
-  for (size_t length : sent_.lengths) EXPECT_LE(length, 512u);
+  Make({.encoder = {.max_message_octets = 512}});
+  Export(100, begin_);
+  exporter_->Finish(Moment::clock::now() + seconds(10));
+  HandedOver();
+  EXPECT_EQ(exporter_->stats().records, 100u);
+  std::vector<size_t> lengths;
+  for (const auto& message : far_.all()) lengths.push_back(message.size());
+  EXPECT_THAT(lengths, Each(Le(512u)));
 }
 
-TEST_F(ExporterTest, TemplatesAgainInTimeOnUdpOnly) {
-  auto udp = Make({.template_refresh = seconds(30)});
-  udp->OnTime(begin_);
-  const auto templates = Drain().size();
-  EXPECT_EQ(udp->NextDeadline(), begin_ + seconds(30));
-  udp->OnTime(begin_ + seconds(30));
-  EXPECT_EQ(Drain().size(), templates);
-  auto stream = Make({.template_refresh = seconds(30)}, /*forgets=*/false);
-  stream->OnTime(begin_);
-  EXPECT_EQ(stream->NextDeadline(), Moment::max());
-}
-
-TEST_F(ExporterTest, TemplatesAgainAfterSoManyMessages) {
-  auto exporter = Make({.encoder = {.max_records = 1}, .template_refresh_packets = 4});
-  exporter->OnTime(begin_);
-  Drain();
-  Export(*exporter, 6, begin_);
-  EXPECT_THAT(Drain(), ::testing::Contains("T"));
-}
-
-TEST_F(ExporterTest, RefusedMessagesAreCountedAndTheNextGoes) {
-  auto exporter = Make({.encoder = {.max_records = 2}});
-  exporter->OnTime(begin_);
-  sent_.answer = absl::UnavailableError("nobody there");
-  Export(*exporter, 4, begin_);
-  EXPECT_EQ(exporter->stats().lost_messages, 2u);
-  EXPECT_EQ(exporter->stats().lost_records, 4u);
-  sent_.answer = absl::OkStatus();
-  Drain();
-  Export(*exporter, 2, begin_);
-  EXPECT_THAT(Drain(), ElementsAre("2"));
-  // The far side sees how many it missed.
-  EXPECT_EQ(sent_.decoder.stats().lost_records, 4u);
+TEST_F(ExporterTest, LostFlowsAreCountedWithWhatTheyCarried) {
+  far_.take = [](const FarSide::Octets& message) -> Transport::Result {
+    if (message[16 + 1] == 2) return {};  // a template set
+    return {.outcome = Transport::Outcome::kMessageLost,
+            .status = absl::FailedPreconditionError("nobody there")};
+  };
+  session_.tcp = {.octets_sent = 1000, .packets_sent = 10, .tcp_header_octets = 32};
+  session_.local.address = session_.remote.address = *IpAddress::Parse("192.0.2.1");
+  Make({});
+  Export(1, begin_);
+  Export(2, begin_, SessionRecord::Kind::kEnd);
+  exporter_->Finish(Moment::clock::now() + seconds(10));
+  HandedOver();
+  const delivery::DeliveryStats stats = exporter_->stats();
+  EXPECT_EQ(stats.lost_records, 3u);
+  EXPECT_EQ(stats.lost_flow_packets, 20u) << "a start has not carried anything";
+  EXPECT_EQ(stats.lost_flow_octets, 2u * (1000 + 10 * (20 + 32)));
+  EXPECT_EQ(stats.lost_by_reason.at("refused"), 3u);
 }
 
 }  // namespace

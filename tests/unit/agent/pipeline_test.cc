@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "sockflow/ipfix/message_decoder.h"
 #include "sockflow/ipfix/value.h"
+#include "tests/unit/delivery/fake_transport.h"
 
 namespace sockflow {
 namespace {
@@ -47,12 +48,12 @@ class ScriptedSource : public EventSource {
   std::atomic<bool> woken_ = false;
 };
 
-// Keeps the firewallEvent of every record.
-class RecordingTransport : public Transport {
- public:
-  explicit RecordingTransport(std::vector<std::string>* log) : log_(log) {}
-  absl::Status Send(std::span<const uint8_t> message) override {
-    return decoder_.Decode("x", message, [this](const ipfix::RecordView& record) {
+// flowId, firewallEvent and userName of every record.
+std::vector<std::string> Lines(FarSide& far) {
+  std::vector<std::string> lines;
+  ipfix::MessageDecoder decoder({});
+  for (const auto& message : far.all()) {
+    EXPECT_TRUE(decoder.Decode("x", message, [&](const ipfix::RecordView& record) {
       std::string line;
       for (size_t i = 0; i < record.values.size(); ++i) {
         const ipfix::Element* element = record.description.fields[i].element;
@@ -62,17 +63,11 @@ class RecordingTransport : public Transport {
           line += ' ';
         }
       }
-      log_->push_back(line);
-    });
+      lines.push_back(line);
+    }).ok());
   }
-  bool forgets_templates() const override { return false; }
-  const std::string& name() const override { return name_; }
-
- private:
-  std::vector<std::string>* log_;
-  ipfix::MessageDecoder decoder_{{}};
-  std::string name_ = "recording";
-};
+  return lines;
+}
 
 class NamingEnricher : public Enricher {
  public:
@@ -97,15 +92,20 @@ class PipelineTest : public ::testing::Test {
     ScriptedSource::waits.clear();
     std::vector<std::unique_ptr<Enricher>> enrichers;
     enrichers.push_back(std::make_unique<NamingEnricher>());
-    std::vector<std::unique_ptr<Exporter>> exporters;
-    exporters.push_back(std::make_unique<Exporter>(Exporter::Options{.interval = interval},
-                                                   std::make_unique<RecordingTransport>(&log_)));
+    Exporters exporters;
+    const Exporter::Options exporter{.interval = interval};
+    std::vector<std::unique_ptr<Transport>> transports;
+    transports.push_back(std::make_unique<FakeTransport>(far_));
+    auto courier = delivery::Courier::Start({.preamble = Exporter::PreambleOf(exporter)},
+                                            std::move(transports));
+    EXPECT_TRUE(courier.ok()) << courier.status();
+    exporters.Add(std::make_unique<Exporter>(exporter, *std::move(courier)));
     return std::make_unique<Pipeline>(std::make_unique<ScriptedSource>(std::move(script)),
                                       std::move(enrichers), std::move(exporters),
                                       std::move(options));
   }
 
-  std::vector<std::string> log_;
+  FarSide far_;
 };
 
 TEST_F(PipelineTest, EventsBecomeRecordsAndTheEndFlushes) {
@@ -113,7 +113,7 @@ TEST_F(PipelineTest, EventsBecomeRecordsAndTheEndFlushes) {
                         {Event(SessionEvent::Kind::kClose, 1), Event(SessionEvent::Kind::kConnect, 2)}},
                        {.duration = milliseconds(30)});
   ASSERT_TRUE(pipeline->Run().ok());
-  EXPECT_THAT(log_, ElementsAre("1 1 ada ", "1 2 ada ", "2 1 ada "));
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1 ada ", "1 2 ada ", "2 1 ada "));
 }
 
 TEST_F(PipelineTest, StopsAtOnceFromAnotherThread) {
@@ -133,13 +133,13 @@ TEST_F(PipelineTest, WhatWaitsForANameIsReleasedInTime) {
       Make({{Event(SessionEvent::Kind::kEstablished, 5)}},
            {.sessions = {.accept_hold = milliseconds(20)}, .duration = milliseconds(300)},
            Duration::zero());
-  std::thread stopper([this, &pipeline] {
+  std::thread stopper([&pipeline] {
     std::this_thread::sleep_for(milliseconds(150));
     pipeline->Stop();
   });
   ASSERT_TRUE(pipeline->Run().ok());
   stopper.join();
-  EXPECT_THAT(log_, ElementsAre("5 1 ada "));
+  EXPECT_THAT(Lines(far_), ElementsAre("5 1 ada "));
   // Woken for it, not by polling.
   EXPECT_LT(ScriptedSource::waits.size(), 10u);
 }
@@ -150,7 +150,7 @@ TEST_F(PipelineTest, FilteredSessionsAreNotExported) {
       {.filter = {.sources = SessionFilter::Addresses{*IpAddress::Parse("192.0.2.9")}},
        .duration = milliseconds(20)});
   ASSERT_TRUE(pipeline->Run().ok());
-  EXPECT_THAT(log_, ElementsAre());
+  EXPECT_THAT(Lines(far_), ElementsAre());
 }
 
 }  // namespace

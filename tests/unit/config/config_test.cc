@@ -163,8 +163,8 @@ TEST(SingleValuesTest, SayWhatIsAllowedWithoutNamingAPlace) {
             "\"loud\" is not known; allowed is trace, debug, info, warning or error");
   EXPECT_EQ(message(ParseProfileName("Process")),
             "\"Process\" is not known (did you mean process?); allowed is process or iana");
-  EXPECT_EQ(message(ParseCollectorUrl("tcp://h")),
-            "scheme \"tcp\" is not supported; allowed is udp");
+  EXPECT_EQ(message(ParseCollectorUrl("sctp://h")),
+            "scheme \"sctp\" is not supported; allowed is udp, tcp, tls, dtls, file, stdout");
   EXPECT_EQ(message(ParseInterfaceName("eth 0")),
             "\"eth 0\" cannot be the name of an interface; allowed is the name of a network "
             "interface, or any");

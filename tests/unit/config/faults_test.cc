@@ -20,7 +20,8 @@ constexpr std::string_view kTopKeys =
     "interface, bpf, collector, collectors, capture, exporter or log";
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
-    "max_message_bytes or observation_domain";
+    "max_message_bytes, observation_domain, queue_bytes, reconnect_seconds, burst_messages, "
+    "first_sequence or shutdown_seconds";
 
 struct Case {
   std::string name;
@@ -154,7 +155,7 @@ const Case kCases[] = {
      "t.yaml:1: collectors: a single value where a list belongs; allowed is a list of URLs, or of "
      "maps with url and profile"},
     {"CollectorWithoutUrl", "collectors:\n  - profile: iana\n",
-     "t.yaml:2: collectors.url: missing; allowed is udp://HOST[:PORT], an IPv6 address in "
+     "t.yaml:2: collectors.url: missing; allowed is udp://HOST[:PORT] or tcp://HOST[:PORT], an IPv6 address in "
      "brackets"},
     {"CollectorWithUnknownKey", "collectors:\n  - url: udp://a\n    profil: iana\n",
      "t.yaml:3: collectors.profil: unknown key (did you mean profile?); allowed in collectors are "
@@ -165,10 +166,10 @@ const Case kCases[] = {
     {"CollectorWithBadUrl", "collectors:\n  - udp://a\n  - udp://a:0\n",
      "t.yaml:3: collectors.url: port \"0\" is wrong; allowed is 1 to 65535"},
     {"CollectorIsNothing", "collectors: [~]\n",
-     "t.yaml:1: collectors.url: has no value; allowed is udp://HOST[:PORT], an IPv6 address in "
+     "t.yaml:1: collectors.url: has no value; allowed is udp://HOST[:PORT] or tcp://HOST[:PORT], an IPv6 address in "
      "brackets"},
     {"CollectorIsAList", "collectors: [[udp://a]]\n",
-     "t.yaml:1: collectors.url: a list where a single value belongs; allowed is udp://HOST[:PORT], "
+     "t.yaml:1: collectors.url: a list where a single value belongs; allowed is udp://HOST[:PORT] or tcp://HOST[:PORT], "
      "an IPv6 address in brackets"},
     {"CollectorTwice", "collectors:\n  - udp://a\n  - url: udp://a:4739\n",
      "t.yaml:3: collectors.url: udp://a:4739 is listed twice with profile process; allowed is "
@@ -185,7 +186,8 @@ const Case kCases[] = {
      "t.yaml:5: collector.port: \"0\" is out of range; allowed is a whole number from 1 to 65535\n"
      "t.yaml:6: exporter: a single value where a section belongs; allowed are, indented below it, "
      "the keys interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
-     "max_message_bytes, observation_domain\n"
+     "max_message_bytes, observation_domain, queue_bytes, reconnect_seconds, burst_messages, "
+     "first_sequence, shutdown_seconds\n"
      "t.yaml:7: interface: \"a b\" cannot be the name of an interface; allowed is the name of a "
      "network interface, or any"},
 };

@@ -31,8 +31,8 @@ class Sender {
   }
 
   void Send(std::string_view text) {
-    EXPECT_EQ(SendDatagram(socket_, {reinterpret_cast<const uint8_t*>(text.data()), text.size()}),
-              0);
+    EXPECT_EQ(send(socket_.fd(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
   }
 
   std::string name() const {

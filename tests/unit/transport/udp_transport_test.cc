@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -14,46 +14,19 @@
 #include <vector>
 
 #include "tests/unit/transport/ipv6_loopback.h"
-#include "transport/udp_listener.h"
+#include "tests/unit/transport/udp_test.h"
 
 namespace sockflow::transport {
 namespace {
 
+using Outcome = Transport::Outcome;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::span<const uint8_t> Octets(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-std::unique_ptr<UdpListener> Listen(const std::string& host, uint16_t port = 0) {
-  absl::StatusOr<std::unique_ptr<UdpListener>> listener = UdpListener::Open({"udp", host, port});
-  EXPECT_TRUE(listener.ok()) << listener.status();
-  return listener.ok() ? *std::move(listener) : nullptr;
-}
-
-// All that has arrived, and what arrives until the first `count` are there or a second is over.
-std::vector<std::string> ReceiveText(UdpListener& listener, size_t count) {
-  std::vector<std::string> texts;
-  while (texts.size() < count) {
-    pollfd wait = {.fd = listener.fd(), .events = POLLIN, .revents = 0};
-    if (poll(&wait, 1, 1000) <= 0) break;
-    EXPECT_TRUE(listener
-                    .Receive([&](std::string_view, std::span<const uint8_t> datagram) {
-                      texts.emplace_back(datagram.begin(), datagram.end());
-                    })
-                    .ok());
-  }
-  return texts;
-}
-
-uint16_t UnusedPort(const std::string& host) { return Listen(host)->port(); }
-
-UdpTransport::Options WithResolver(UdpTransport::Resolver resolve) {
-  UdpTransport::Options options;
-  options.resolve = std::move(resolve);
-  return options;
+SocketAddress AddressOf(const std::string& host, uint16_t port) {
+  return Resolve({"udp", host, port}, Purpose::kSend)->front();
 }
 
 class UdpLoopbackTest : public ::testing::TestWithParam<std::string> {
@@ -65,50 +38,96 @@ class UdpLoopbackTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(UdpLoopbackTest, SendsEachMessageAsOneDatagram) {
   const auto listener = Listen(GetParam());
-  ASSERT_NE(listener, nullptr);
-  const auto transport = UdpTransport::Open({"udp", GetParam(), listener->port()});
-  ASSERT_TRUE(transport.ok()) << transport.status();
-  EXPECT_EQ((*transport)->name(), listener->name());
-  EXPECT_TRUE((*transport)->forgets_templates());
-  const std::string longest(60000, 'x');
-  EXPECT_TRUE((*transport)->Send(Octets("one")).ok());
-  EXPECT_TRUE((*transport)->Send(Octets(longest)).ok());
-  EXPECT_THAT(ReceiveText(*listener, 2), ElementsAre("one", longest));
+  UdpClient client({"udp", GetParam(), listener->port()});
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.transport().name(), listener->name());
+  EXPECT_TRUE(client.transport().forgets_templates());
+  EXPECT_EQ(client.transport().fd(), -1);
+  const std::vector<std::string> texts =
+      TextsOf({5, 60000, 60000, 1400, 1400, 1400, 700, 800, 800, 1, 1, 1, 1, 3000});
+  const Transport::Result result = client.Send(texts);
+  EXPECT_EQ(result.outcome, Outcome::kAll) << result.status;
+  EXPECT_EQ(result.accepted, texts.size());
+  EXPECT_EQ(ReceiveText(*listener, texts.size()), texts);
+  EXPECT_TRUE(client.Close().ok());
+  EXPECT_EQ(client.transport().unconfirmed(), 0u);
 }
 
-TEST_P(UdpLoopbackTest, CountsRefusalsAndSendsTheCurrentMessageAgain) {
-  const uint16_t port = UnusedPort(GetParam());
-  auto opened = UdpTransport::Open({"udp", GetParam(), port});
-  ASSERT_TRUE(opened.ok()) << opened.status();
-  Transport& transport = **opened;
+TEST_P(UdpLoopbackTest, SendsMoreThanOneSystemCallTakes) {
+  const auto listener = Listen(GetParam());
+  UdpClient client({"udp", GetParam(), listener->port()});
+  ASSERT_TRUE(client.Open().ok());
+  for (const size_t length : {20u, 1400u}) {
+    std::vector<std::string> texts = TextsOf(std::vector<size_t>(150, length));
+    EXPECT_EQ(client.SendAll(texts), 0u);
+    EXPECT_EQ(ReceiveText(*listener, texts.size()), texts);
+    for (size_t i = 0; i < texts.size(); ++i) texts[i].resize(length - i % 3);
+    EXPECT_EQ(client.SendAll(texts), 0u);
+    EXPECT_EQ(ReceiveText(*listener, texts.size()), texts);
+  }
+}
 
-  // The refusal of the first is known only when the second is sent.
-  EXPECT_TRUE(transport.Send(Octets("lost")).ok());
-  const absl::Status refused = transport.Send(Octets("lost too"));
-  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.message()),
+TEST_P(UdpLoopbackTest, EqualLengthsPassTheKernelAsOne) {
+  const auto listener = Listen(GetParam());
+  TakeRunsWhole(*listener);
+  UdpClient client({"udp", GetParam(), listener->port()});
+  ASSERT_TRUE(client.Open().ok());
+  const std::vector<std::string> texts = TextsOf({100, 100, 100, 40, 40});
+  EXPECT_EQ(client.SendAll(texts), 0u);
+  EXPECT_THAT(ReceiveText(*listener, 2),
+              ElementsAre(texts[0] + texts[1] + texts[2] + texts[3], texts[4]));
+}
+
+TEST_P(UdpLoopbackTest, EveryRefusedMessageIsReportedOnce) {
+  const uint16_t port = UnusedPort(GetParam());
+  UdpClient client({"udp", GetParam(), port});
+  ASSERT_TRUE(client.Open().ok());
+  // The refusal of a run is known when the next message is sent.
+  const std::vector<std::string> run = TextsOf(std::vector<size_t>(16, 100));
+  EXPECT_EQ(client.SendAll(run), 0u);
+  size_t lost = client.SendAll(TextsOf({500, 600, 700, 700, 700, 650}));
+  EXPECT_EQ(lost, 6u);
+  EXPECT_EQ(client.last_loss().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(client.last_loss().message()),
               HasSubstr("refused an earlier message; start the collector or correct its address"));
 
   const auto listener = Listen(GetParam(), port);
   ASSERT_NE(listener, nullptr);
-  // Reports the refusal of "lost too" and arrives nevertheless: two lost, two errors.
-  EXPECT_EQ(transport.Send(Octets("arrives")).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(transport.Send(Octets("arrives too")).ok());
-  EXPECT_THAT(ReceiveText(*listener, 2), ElementsAre("arrives", "arrives too"));
+  // Each pays for one that was refused before, and arrives.
+  const std::vector<std::string> arriving = TextsOf(std::vector<size_t>(40, 100));
+  lost += client.SendAll(arriving);
+  EXPECT_EQ(lost, run.size() + 6);
+  EXPECT_EQ(ReceiveText(*listener, arriving.size()), arriving);
+}
+
+TEST_P(UdpLoopbackTest, CloseTellsOfTheLastRefusals) {
+  UdpClient client({"udp", GetParam(), UnusedPort(GetParam())});
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.SendAll(TextsOf({100, 100, 100})), 0u);
+  // Known by Check already, and counted once.
+  EXPECT_EQ(client.transport().Check().outcome, Outcome::kAll);
+  EXPECT_EQ(client.Close().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(client.transport().unconfirmed(), 3u);
+  EXPECT_TRUE(client.Close().ok());
+  EXPECT_EQ(client.transport().unconfirmed(), 3u);
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.transport().unconfirmed(), 0u);
 }
 
 TEST_P(UdpLoopbackTest, NamesTheLargestMessageThatFits) {
   const auto listener = Listen(GetParam());
-  auto transport = UdpTransport::Open({"udp", GetParam(), listener->port()});
-  ASSERT_TRUE(transport.ok()) << transport.status();
-  const std::string too_long(65535, 'x');
-  const absl::Status status = (*transport)->Send(Octets(too_long));
-  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
-  EXPECT_THAT(std::string(status.message()),
+  UdpClient client({"udp", GetParam(), listener->port()});
+  ASSERT_TRUE(client.Open().ok());
+  const Transport::Result result = client.Send({"first", std::string(65535, 'x'), "next"});
+  EXPECT_EQ(result.outcome, Outcome::kMessageLost);
+  EXPECT_EQ(result.accepted, 1u);
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(result.status.message()),
               HasSubstr("a message of 65535 octets is too long for the path, which takes 65"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("set exporter.max_message_bytes to 65"));
-  EXPECT_TRUE((*transport)->Send(Octets("next")).ok());
-  EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("next"));
+  EXPECT_THAT(std::string(result.status.message()),
+              HasSubstr("set exporter.max_message_bytes to 65"));
+  EXPECT_EQ(client.SendAll({"next"}), 0u);
+  EXPECT_THAT(ReceiveText(*listener, 2), ElementsAre("first", "next"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, UdpLoopbackTest, ::testing::Values("127.0.0.1", "::1"),
@@ -116,85 +135,174 @@ INSTANTIATE_TEST_SUITE_P(Families, UdpLoopbackTest, ::testing::Values("127.0.0.1
                            return instance.param == "::1" ? "V6" : "V4";
                          });
 
-TEST(UdpTransportTest, UnknownNameIsNotFatalAndIsLookedUpAgain) {
+UdpTransport::Options WithResolver(Lookup::Resolver resolve) {
+  return {.lookup_interval = milliseconds(0), .resolve = std::move(resolve)};
+}
+
+Lookup::Resolver Always(const std::vector<std::string>& hosts) {
+  return [hosts](const Url& url) -> Lookup::Addresses {
+    std::vector<SocketAddress> addresses;
+    for (const std::string& host : hosts) addresses.push_back(AddressOf(host, url.port));
+    return addresses;
+  };
+}
+
+TEST(UdpTransportTest, GivesUpRunsThatTheKernelRefuses) {
+  const auto listener = Listen("127.0.0.1");
+  TakeRunsWhole(*listener);
+  // Two addresses, so that the socket can be reached.
+  UdpClient client({"udp", "sink", listener->port()},
+                   WithResolver(Always({"127.0.0.1", "127.0.0.2"})));
+  ASSERT_TRUE(client.Open().ok());
+  // The kernel has to compute the checksums of what it cuts.
+  int no_checksums = 1;
+  setsockopt(client.transport().fd(), SOL_SOCKET, SO_NO_CHECK, &no_checksums, sizeof(int));
+  const std::vector<std::string> texts = TextsOf({100, 100, 100, 40, 200, 200});
+  EXPECT_EQ(client.SendAll(texts), 0u);
+  EXPECT_EQ(ReceiveText(*listener, texts.size()), texts);
+  no_checksums = 0;
+  setsockopt(client.transport().fd(), SOL_SOCKET, SO_NO_CHECK, &no_checksums, sizeof(int));
+  EXPECT_EQ(client.SendAll(texts), 0u);
+  EXPECT_EQ(ReceiveText(*listener, texts.size()), texts) << "runs are tried again";
+}
+
+TEST(UdpTransportTest, RefusalMovesOnToTheNextAddress) {
+  const auto listener = Listen("127.0.0.2");
+  UdpClient client({"udp", "sink", listener->port()},
+                   WithResolver(Always({"127.0.0.1", "127.0.0.2"})));
+  ASSERT_TRUE(client.Open().ok());
+  const std::vector<std::string> texts = TextsOf({100, 100, 100, 50, 60});
+  EXPECT_EQ(client.Send({texts[0], texts[1], texts[2]}).accepted, 3u);
+  // Readable: an early look is worth it.
+  EXPECT_NE(client.waiter().Wait(client.transport().fd(), Waiter::kReadable,
+                                 Transport::Clock::now() + seconds(5)),
+            0);
+  Transport::Result result = client.Send({texts[3]});
+  EXPECT_EQ(result.outcome, Outcome::kSessionOver);
+  EXPECT_EQ(result.accepted, 0u);
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(result.status.message()), HasSubstr("(127.0.0.1:"));
+  EXPECT_EQ(client.transport().unconfirmed(), 3u);
+  EXPECT_EQ(client.transport().fd(), -1);
+  EXPECT_TRUE(client.Close().ok());
+
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.transport().unconfirmed(), 0u);
+  EXPECT_EQ(client.SendAll(texts), 0u);
+  EXPECT_EQ(ReceiveText(*listener, texts.size()), texts);
+}
+
+TEST(UdpTransportTest, CheckFindsTheRefusalToo) {
+  const uint16_t port = UnusedPort("127.0.0.1");
+  UdpClient client({"udp", "sink", port}, WithResolver(Always({"127.0.0.1", "127.0.0.2"})));
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.Send("refused").outcome, Outcome::kAll);
+  const Transport::Result result = client.transport().Check();
+  EXPECT_EQ(result.outcome, Outcome::kSessionOver);
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(client.transport().unconfirmed(), 1u);
+  EXPECT_EQ(client.transport().Check().outcome, Outcome::kAll) << "no session";
+}
+
+TEST(UdpTransportTest, TriesTheNextAddressThatCanBeConnected) {
+  const auto listener = Listen("127.0.0.1");
+  // Without an interface a link-local address has no route.
+  UdpClient client({"udp", "sink", listener->port()},
+                   WithResolver(Always({"fe80::1", "127.0.0.1"})));
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.SendAll({"arrives"}), 0u);
+  EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("arrives"));
+}
+
+TEST(UdpTransportTest, OpenFailsWithTheReasonWhenNoAddressCanBeConnected) {
+  UdpClient client({"udp", "sink", 4739}, WithResolver(Always({"fe80::1"})));
+  const absl::Status status = client.Open();
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr("udp://sink:4739"));
+  EXPECT_TRUE(client.Close().ok());
+}
+
+TEST(UdpTransportTest, ResolverThatFailsAndComesBack) {
   const auto listener = Listen("127.0.0.1");
   std::atomic<int> lookups = 0;
-  UdpTransport::Options options = WithResolver(
-      [&](const Url& url) -> absl::StatusOr<std::vector<SocketAddress>> {
-        if (++lookups == 1) return absl::UnavailableError("host sink cannot be looked up: no");
-        return Resolve({"udp", "127.0.0.1", url.port}, Purpose::kSend);
-      });
-  options.lookup_interval = milliseconds(0);
-  auto transport = UdpTransport::Open({"udp", "sink", listener->port()}, options);
-  ASSERT_TRUE(transport.ok()) << transport.status();
-
-  const absl::Status status = (*transport)->Send(Octets("too early"));
+  UdpClient client({"udp", "sink", listener->port()},
+                   WithResolver([&](const Url& url) -> Lookup::Addresses {
+                     if (++lookups == 1) return absl::UnavailableError("host sink: no");
+                     return Always({"127.0.0.1"})(url);
+                   }));
+  const absl::Status status = client.Open();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(std::string(status.message()),
-            (*transport)->name() + ": host sink cannot be looked up: no");
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (!(*transport)->Send(Octets("in time")).ok() &&
-         std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::yield();
-  }
+  EXPECT_EQ(std::string(status.message()), client.transport().name() + ": host sink: no");
+  ASSERT_TRUE(client.Open().ok());
   EXPECT_EQ(lookups, 2);
+  EXPECT_EQ(client.SendAll({"in time"}), 0u);
   EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("in time"));
+}
+
+TEST(UdpTransportTest, NameThatResolvesLateDelaysNobodyLonger) {
+  const auto listener = Listen("127.0.0.1");
+  // Shared, because the lookup may outlive the transport and this function.
+  const auto answer = std::make_shared<std::promise<void>>();
+  UdpClient client({"udp", "sink", listener->port()},
+                   WithResolver([answer](const Url& url) -> Lookup::Addresses {
+                     answer->get_future().wait();
+                     return Always({"127.0.0.1"})(url);
+                   }));
+  const absl::Status status = client.Open(milliseconds(1));
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("host sink is still being looked up"));
+  EXPECT_TRUE(client.Close().ok());
+  answer->set_value();
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.SendAll({"at last"}), 0u);
+  EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("at last"));
+}
+
+// Checks until the session is over, or five seconds.
+Transport::Result CheckUntilOver(UdpClient& client) {
+  Transport::Result result;
+  const auto deadline = Transport::Clock::now() + seconds(5);
+  while (result.outcome == Outcome::kAll && Transport::Clock::now() < deadline) {
+    std::this_thread::yield();
+    result = client.transport().Check();
+  }
+  return result;
+}
+
+TEST(UdpTransportTest, NewAddressOfANameEndsTheSessionInOrder) {
+  const auto listener = Listen("127.0.0.2");
+  std::atomic<int> lookups = 0;
+  UdpClient client({"udp", "sink", listener->port()},
+                   WithResolver([&](const Url& url) -> Lookup::Addresses {
+                     switch (++lookups) {
+                       case 1: return Always({"127.0.0.1"})(url);
+                       case 2: return absl::UnavailableError("the resolver is away");
+                       case 3: return Always({"127.0.0.3", "127.0.0.1"})(url);  // one more
+                       default: return Always({"127.0.0.2"})(url);
+                     }
+                   }));
+  ASSERT_TRUE(client.Open().ok());
+  const Transport::Result result = CheckUntilOver(client);
+  EXPECT_EQ(result.outcome, Outcome::kSessionOver);
+  EXPECT_TRUE(result.status.ok()) << result.status;
+  EXPECT_GE(lookups, 4);
+  ASSERT_TRUE(client.Open().ok());
+  EXPECT_EQ(client.SendAll({"to the new one"}), 0u);
+  EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("to the new one"));
 }
 
 TEST(UdpTransportTest, LooksUpNoMoreOftenThanAllowed) {
   std::atomic<int> lookups = 0;
-  auto transport = UdpTransport::Open(
-      {"udp", "sink", 4739},
-      WithResolver([&](const Url&) -> absl::StatusOr<std::vector<SocketAddress>> {
-        ++lookups;
-        return absl::UnavailableError("no");
-      }));
-  ASSERT_TRUE(transport.ok()) << transport.status();
-  for (int i = 0; i < 1000; ++i) EXPECT_FALSE((*transport)->Send(Octets("x")).ok());
+  UdpTransport::Options options = WithResolver([&](const Url& url) {
+    ++lookups;
+    return Always({"127.0.0.1"})(url);
+  });
+  options.lookup_interval = std::chrono::hours(1);
+  UdpClient client({"udp", "sink", 4739}, options);
+  ASSERT_TRUE(client.Open().ok());
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(client.transport().Check().outcome, Outcome::kAll);
+  ASSERT_TRUE(client.Open().ok());
   EXPECT_EQ(lookups, 1);
-}
-
-TEST(UdpTransportTest, SlowLookupBlocksNeitherSendNorExit) {
-  // Shared, because the lookup outlives the transport and this function.
-  const auto answer = std::make_shared<std::promise<void>>();
-  UdpTransport::Options options = WithResolver(
-      [answer](const Url&) -> absl::StatusOr<std::vector<SocketAddress>> {
-        answer->get_future().wait();
-        return absl::UnavailableError("at last");
-      });
-  options.first_lookup_wait = milliseconds(1);
-  {
-    auto transport = UdpTransport::Open({"udp", "sink", 4739}, options);
-    ASSERT_TRUE(transport.ok()) << transport.status();
-    const absl::Status status = (*transport)->Send(Octets("x"));
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("host sink is still being looked up"));
-  }
-  answer->set_value();
-}
-
-TEST(UdpTransportTest, TriesTheNextAddressOfANameThatRefuses) {
-  if (!HasIpv6Loopback()) GTEST_SKIP() << "this host has no ::1";
-  const auto listener = Listen("127.0.0.1");
-  auto transport = UdpTransport::Open(
-      {"udp", "localhost", listener->port()},
-      WithResolver([](const Url& url) -> absl::StatusOr<std::vector<SocketAddress>> {
-        auto addresses = Resolve({"udp", "::1", url.port}, Purpose::kSend);
-        addresses->push_back(Resolve({"udp", "127.0.0.1", url.port}, Purpose::kSend)->front());
-        return addresses;
-      }));
-  ASSERT_TRUE(transport.ok()) << transport.status();
-  EXPECT_TRUE((*transport)->Send(Octets("lost at ::1")).ok());
-  const absl::Status refused = (*transport)->Send(Octets("second"));
-  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("([::1]:"));
-  EXPECT_TRUE((*transport)->Send(Octets("third")).ok());
-  EXPECT_THAT(ReceiveText(*listener, 2), ElementsAre("second", "third"));
-}
-
-TEST(UdpTransportTest, RefusesOtherSchemes) {
-  EXPECT_EQ(UdpTransport::Open({"tcp", "127.0.0.1", 4739}).status().code(),
-            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(SendErrorTest, EachCauseHasItsCodeAndRemedy) {
@@ -229,6 +337,9 @@ TEST(SendErrorTest, EachCauseHasItsCodeAndRemedy) {
   EXPECT_EQ(std::string(SendError("P", EMSGSIZE, 1500, 0).message()),
             "P: a message of 1500 octets is too long for the path; lower "
             "exporter.max_message_bytes");
+  EXPECT_EQ(std::string(SendError("P", EMSGSIZE, 0, 1232).message()),
+            "P: an earlier message is too long for the path, which takes 1232; set "
+            "exporter.max_message_bytes to 1232");
 }
 
 }  // namespace

@@ -27,6 +27,18 @@ TEST(UrlTest, ReadsWhatIsAllowed) {
       {"udp://flow_sink.example.net.:2055",
        {"udp", "flow_sink.example.net.", 2055},
        "udp://flow_sink.example.net.:2055"},
+      {"tcp://sink", {"tcp", "sink", 4739}, "tcp://sink:4739"},
+      {"tls://sink", {"tls", "sink", 4740}, "tls://sink:4740"},
+      {"TLS://[2001:db8::1]", {"tls", "2001:db8::1", 4740}, "tls://[2001:db8::1]:4740"},
+      {"tls://sink:4739", {"tls", "sink", 4739}, "tls://sink:4739"},
+      {"dtls://192.0.2.1", {"dtls", "192.0.2.1", 4740}, "dtls://192.0.2.1:4740"},
+      {"dtls://192.0.2.1:1", {"dtls", "192.0.2.1", 1}, "dtls://192.0.2.1:1"},
+      {"stdout:", {"stdout", "", 0}, "stdout:"},
+      {"file:flows", {"file", "", 0, "flows"}, "file:flows"},
+      {"File:/var/spool/f #1?.ipfix", {"file", "", 0, "/var/spool/f #1?.ipfix"},
+       "file:/var/spool/f #1?.ipfix"},
+      {"file:///var/f", {"file", "", 0, "/var/f"}, "file:/var/f"},
+      {"file://localhost/var/f", {"file", "", 0, "/var/f"}, "file:/var/f"},
       {"udp://4.example:007", {"udp", "4.example", 7}, "udp://4.example:7"},
   };
   for (const Good& c : cases) {
@@ -49,12 +61,33 @@ TEST(UrlTest, NamesThePartThatIsWrong) {
   const std::string name_rule =
       " is neither an IP address nor a host name; allowed in a name are letters, digits, - and _ "
       "between dots";
+  const std::string no_scheme =
+      " has no scheme; write udp://HOST[:PORT] (or tcp, tls, dtls), file:PATH or stdout:";
+  const std::string schemes =
+      " is not supported; allowed is udp, tcp, tls, dtls, file, stdout";
   const Bad cases[] = {
-      {"", "\"\" has no scheme; write udp://HOST[:PORT]"},
-      {"127.0.0.1:4739", "\"127.0.0.1:4739\" has no scheme; write udp://HOST[:PORT]"},
-      {"udp:127.0.0.1", "\"udp:127.0.0.1\" has no scheme; write udp://HOST[:PORT]"},
-      {"tcp://127.0.0.1", "scheme \"tcp\" is not supported; allowed is udp"},
-      {"://127.0.0.1", "scheme \"\" is not supported; allowed is udp"},
+      {"", "\"\"" + no_scheme},
+      {"127.0.0.1:4739", "\"127.0.0.1:4739\"" + no_scheme},
+      {"udp:127.0.0.1", "\"udp:127.0.0.1\"" + no_scheme},
+      {"sctp://127.0.0.1", "scheme \"sctp\"" + schemes},
+      {"://127.0.0.1", "scheme \"\"" + schemes},
+      {"udp", "\"udp\"" + no_scheme},
+      {"file", "\"file\"" + no_scheme},
+      {"tls:", "\"tls:\"" + no_scheme},
+      {"tls://", "\"tls://\" has no host; write tls://HOST[:PORT]"},
+      {"dtls://:4740", "\"dtls://:4740\" has no host; write dtls://HOST[:PORT]"},
+      {"tcp://host:0", "port \"0\" is wrong; allowed is 1 to 65535"},
+      {"tls://host:65536", "port \"65536\" is wrong; allowed is 1 to 65535"},
+      {"tcp://host/x", "\"/x\" at the end does not belong there; write tcp://HOST[:PORT]"},
+      {"tcp://::1", "IPv6 address ::1 lacks its brackets; write tcp://[::1]"},
+      {"file:", "the path is missing; write file:PATH"},
+      {"file://", "the path is missing; write file:PATH"},
+      {"file://localhost", "the path is missing; write file:PATH"},
+      {"file://var/f",
+       "host \"var\" does not belong there, a file is one of this host; write file:PATH"},
+      {std::string("file:a\0x", 8), "path \"a\\x00x\" has a zero octet in it; write file:PATH"},
+      {"stdout:x", "\"x\" at the end does not belong there; write stdout:"},
+      {"stdout://", "\"//\" at the end does not belong there; write stdout:"},
       {"udp://", "\"udp://\" has no host; write udp://HOST[:PORT]"},
       {"udp://:4739", "\"udp://:4739\" has no host; write udp://HOST[:PORT]"},
       {"udp://host:0", "port \"0\" is wrong; allowed is 1 to 65535"},
@@ -107,6 +140,10 @@ TEST(UrlTest, ListenUrlMayLeaveOutTheHost) {
   EXPECT_EQ(url->ToString(), "udp://:2055");
   EXPECT_FALSE(ParseListenUrl("udp://:0").ok());
   EXPECT_FALSE(ParseListenUrl(":4739").ok());
+  EXPECT_EQ(std::string(ParseListenUrl("tcp://:4739").status().message()),
+            "scheme \"tcp\" is not supported; allowed is udp");
+  EXPECT_EQ(std::string(ParseListenUrl("stdout:").status().message()),
+            "\"stdout:\" has no scheme; write udp://HOST[:PORT]");
 }
 
 TEST(UrlTest, TellsAddressesFromNames) {

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sockflow/ipfix/message.h"
+#include "sockflow/time.h"
+#include "sockflow/transport.h"
+#include "transport/waiter.h"
+
+namespace sockflow::delivery {
+
+using Preamble = std::vector<ipfix::Message>;
+
+// One message and what is to be known of it without reading it.
+struct Cargo {
+  enum class Kind : uint8_t {
+    kFlows,       // flow records
+    kStatistics,  // of the exporter itself: no flow is lost with it
+    kPreamble,    // templates: belong to one transport session
+  };
+
+  ipfix::Message message;
+  Kind kind = Kind::kFlows;
+  // Of the flows that the records tell of (RFC 7011 4.3).
+  uint64_t flow_packets = 0;
+  uint64_t flow_octets = 0;
+};
+
+struct DeliveryStats {
+  // Accepted by the transport; templates and statistics included, but in `records`.
+  uint64_t messages = 0;
+  uint64_t octets = 0;
+  uint64_t records = 0;
+  // Never sent, or known not to have arrived: flow records, and what they told of.
+  uint64_t lost_records = 0;
+  uint64_t lost_flow_packets = 0;
+  uint64_t lost_flow_octets = 0;
+  std::map<std::string, uint64_t, std::less<>> lost_by_reason;  // records: "queue_full", ...
+  std::optional<Time> first_loss;
+  std::optional<Time> last_loss;
+  uint64_t queued_records = 0;  // waiting
+  uint64_t sessions = 0;        // transport sessions begun
+  uint64_t failed_opens = 0;    // attempts at one that failed
+};
+
+// Brings the messages of one collector to it, in a thread of its own, so that nothing that a network,
+// or a name server does can hold up the pipeline. Queues what cannot leave yet; begins transport
+// sessions, each with the preamble; gives messages their sequence numbers.
+//
+// Several transports are alternatives, the first that can be opened is used (failover).
+class Courier {
+ public:
+  using Clock = Transport::Clock;
+
+  struct Options {
+    Preamble preamble;
+    // Octets of messages that wait in memory.
+    size_t queue_octets = 8 << 20;
+    // Shortest time between two attempts to open the same transport (RFC 7011 10.4.4).
+    Duration reconnect_interval = std::chrono::seconds(60);
+    // Where templates may be forgotten, the preamble is sent again so often,
+    Duration template_refresh = std::chrono::seconds(30);
+    // and after so many messages; 0: by time only.
+    uint64_t template_refresh_messages = 0;
+    // Datagrams sent back to back, which the collector's receive buffer must hold; 0: no limit.
+    size_t burst_messages = 16;
+    uint32_t first_sequence = 0;
+  };
+
+  // kUnavailable: the system gives no thread or no descriptor.
+  static absl::StatusOr<std::unique_ptr<Courier>> Start(
+      Options options, std::vector<std::unique_ptr<Transport>> transports);
+  // Finishes at once if Finish was not called.
+  ~Courier();
+
+  // Takes a message, whose header needs no sequence and no time yet. Never waits. One that finds no
+  // room is lost, and counted.
+  void Put(Cargo cargo);
+
+  // No more messages come. What waits is sent until the deadline, the rest is lost; the session is
+  // ended in order. Returns at once.
+  void Finish(Clock::time_point deadline);
+  // True when that is done.
+  bool finished() const { return finished_.load(); }
+
+  DeliveryStats stats() const;
+  const std::string& name() const { return name_; }
+
+ private:
+  struct Candidate {
+    std::unique_ptr<Transport> transport;
+    Clock::time_point next_attempt = Clock::time_point::min();
+  };
+
+  Courier(Options options, std::vector<std::unique_ptr<Transport>> transports,
+          std::unique_ptr<transport::Waiter> waiter);
+
+  // All that follows runs in the thread.
+  void Run();
+  bool Finished();
+  void TakeInbox();
+
+  void TendSession();
+  bool TryOpen(size_t index);
+  void AppendPreamble();
+  void OnSessionOver(const absl::Status& why);
+  void CloseSession();
+  Transport& current() { return *transports_[*open_].transport; }
+
+  // Sends what may leave now, templates first.
+  void SendDue();
+  // False if nothing more can be sent now.
+  bool SendBurst(std::deque<Cargo>& queue);
+  void ApplySkipped();
+
+  void Lose(const Cargo& cargo, std::string_view reason, std::string_view why);
+  void LogLosses(std::string_view why);
+  // Until there is something to do.
+  void WaitForWork();
+  // When a call to a transport has to come back.
+  Clock::time_point Patience(Duration longest) const;
+  Clock::time_point stop_deadline() const {
+    return Clock::time_point(Clock::duration(stop_deadline_.load()));
+  }
+
+  const Options options_;
+  const std::string name_;
+  std::vector<Candidate> transports_;
+  const std::unique_ptr<transport::Waiter> waiter_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<Clock::rep> stop_deadline_ = 0;
+  std::atomic<bool> finished_ = false;
+
+  // Shared between the threads.
+  mutable std::mutex mutex_;
+  std::vector<Cargo> inbox_;
+  size_t waiting_octets_ = 0;  // of the inbox and of queue_
+  // Put wakes the thread when so many octets wait.
+  size_t wake_octets_ = std::numeric_limits<size_t>::max();
+  std::map<uint32_t, uint32_t> skipped_;  // by domain: records lost before they had a number
+  DeliveryStats stats_;
+
+  // The thread's own.
+  std::deque<Cargo> queue_;
+  std::deque<Cargo> templates_;    // of the preamble, still to be sent
+  std::deque<Cargo> unconfirmed_;  // accepted, perhaps not arrived
+  std::optional<size_t> open_;     // of transports_
+  bool busy_ = false;  // the transport has no room
+  bool sent_ = false;  // something, since the last wait
+  ipfix::SequenceNumbers sequence_;
+  Clock::time_point next_refresh_ = Clock::time_point::max();
+  uint64_t messages_since_refresh_ = 0;
+  Clock::time_point next_burst_ = Clock::time_point::min();
+  Clock::time_point next_log_ = Clock::time_point::min();
+  uint64_t logged_losses_ = 0;
+  std::vector<std::span<const uint8_t>> burst_;
+
+  std::thread thread_;  // last: it uses all the others
+};
+
+}  // namespace sockflow::delivery
