@@ -8,7 +8,7 @@ packages_for() {
   case $1 in
     build)
       echo g++ cmake ninja-build pkg-config clang bpftool libbpf-dev libelf-dev zlib1g-dev \
-        libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev ;;
+        libzstd-dev libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libssl-dev ;;
     test)
       echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
         qemu-system-x86 busybox-static ;;
@@ -38,3 +38,9 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086  # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+
+# The tests start its programs themselves; Debian's package would watch this host from now on.
+case " $missing " in
+  *' pmacct '*)
+    [ ! -d /run/systemd/system ] || systemctl --quiet disable --now nfacctd pmacctd sfacctd uacctd ;;
+esac

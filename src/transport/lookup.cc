@@ -41,6 +41,8 @@ void Lookup::Start() {
     }).detach();
   } catch (const std::system_error& error) {
     pending_ = nullptr;
+    // Addresses that worked are kept.
+    if (newest_.ok()) return;
     newest_ = absl::ResourceExhaustedError(
         fmt::format("host {} cannot be looked up: no thread could be started: {}; raise the limit of "
                     "processes",

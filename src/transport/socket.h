@@ -77,15 +77,16 @@ Socket OpenTcp(const SocketAddress& address, int& error);
 // it is connected.
 int ConnectError(const Socket& socket, const SocketAddress& address);
 
-// Writes what fits without waiting, and never raises SIGPIPE; at most 64 parts. An errno value, EAGAIN
-// if nothing fits; 0: `written` octets of the parts are with the kernel.
-int WriteStream(const Socket& socket, std::span<const std::span<const uint8_t>> parts,
-                size_t& written);
-// Takes what is there, without waiting, into `octets`. An errno value, EAGAIN if there is nothing; 0:
-// `taken` octets, none if the peer has closed its end.
-int ReadStream(const Socket& socket, std::span<uint8_t> octets, size_t& taken);
+// Writes what fits without waiting, and never raises SIGPIPE; at most 64 parts, which UDP makes one
+// datagram of. An errno value, EAGAIN if nothing fits; 0: `written` octets of the parts are with the
+// kernel.
+int WriteNow(const Socket& socket, std::span<const std::span<const uint8_t>> parts,
+             size_t& written);
+// Takes what is there, of UDP one datagram, without waiting, into `octets`. An errno value, EAGAIN if
+// there is nothing; 0: `taken` octets, of TCP none if the peer has closed its end.
+int ReadNow(const Socket& socket, std::span<uint8_t> octets, size_t& taken);
 // The same, and forgets them.
-int DiscardStream(const Socket& socket, size_t most, size_t& taken);
+int DiscardNow(const Socket& socket, size_t most, size_t& taken);
 
 // Octets that were written and that the peer's kernel has not acknowledged, a FIN being one. Told of
 // a connection that has ended as well: of its end.

@@ -183,8 +183,8 @@ int ConnectError(const Socket& socket, const SocketAddress& address) {
   return own == address ? ECONNREFUSED : 0;
 }
 
-int WriteStream(const Socket& socket, std::span<const std::span<const uint8_t>> parts,
-                size_t& written) {
+int WriteNow(const Socket& socket, std::span<const std::span<const uint8_t>> parts,
+             size_t& written) {
   std::array<iovec, 64> vectors;
   const size_t count = std::min(parts.size(), vectors.size());
   for (size_t i = 0; i < count; ++i) {
@@ -214,11 +214,11 @@ int Receive(const Socket& socket, void* octets, size_t most, int flags, size_t& 
 
 }  // namespace
 
-int ReadStream(const Socket& socket, std::span<uint8_t> octets, size_t& taken) {
+int ReadNow(const Socket& socket, std::span<uint8_t> octets, size_t& taken) {
   return Receive(socket, octets.data(), octets.size(), 0, taken);
 }
 
-int DiscardStream(const Socket& socket, size_t most, size_t& taken) {
+int DiscardNow(const Socket& socket, size_t most, size_t& taken) {
   return Receive(socket, nullptr, most, MSG_TRUNC, taken);  // tcp(7): copies nothing
 }
 

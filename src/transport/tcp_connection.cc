@@ -86,7 +86,7 @@ int TcpConnection::Flush() {
   while (keeps_octets()) {
     const std::span<const uint8_t> rest = std::span<const uint8_t>(kept_).subspan(begin_);
     size_t written = 0;
-    const int error = WriteStream(socket_, {&rest, 1}, written);
+    const int error = WriteNow(socket_, {&rest, 1}, written);
     if (error != 0) return error;
     begin_ += written;
     written_ += written;
@@ -98,7 +98,7 @@ int TcpConnection::Write(std::span<const std::span<const uint8_t>> parts, size_t
   begun = 0;
   while (begun < parts.size() && !keeps_octets()) {
     size_t written = 0;
-    const int error = WriteStream(socket_, parts.subspan(begun), written);
+    const int error = WriteNow(socket_, parts.subspan(begun), written);
     // What went before is on its way; the error, if it lasts, is told the next time.
     if (error != 0) return begun > 0 ? 0 : error;
     written_ += written;
@@ -111,7 +111,7 @@ int TcpConnection::Write(std::span<const std::span<const uint8_t>> parts, size_t
 }
 
 int TcpConnection::Read(std::span<uint8_t> octets, size_t& taken) {
-  const int error = ReadStream(socket_, octets, taken);
+  const int error = ReadNow(socket_, octets, taken);
   received_ += taken;
   return error;
 }
@@ -119,7 +119,7 @@ int TcpConnection::Read(std::span<uint8_t> octets, size_t& taken) {
 int TcpConnection::Discard() {
   for (int i = 0; i < 16; ++i) {
     size_t taken = 0;
-    const int error = DiscardStream(socket_, 64 << 10, taken);
+    const int error = DiscardNow(socket_, 64 << 10, taken);
     received_ += taken;
     if (error == EAGAIN) return 0;
     if (error != 0) return error;

@@ -41,6 +41,7 @@ class TcpConnection {
   // with the kernel, but for the rest of the last, which is kept.
   int Write(std::span<const std::span<const uint8_t>> parts, size_t& begun);
 
+  // As ReadNow.
   int Read(std::span<uint8_t> octets, size_t& taken);
   // Takes what the peer said and forgets it: 0 if there is no more for now, ESHUTDOWN if the peer has
   // closed its end, or why the connection has ended. Bounded work, whatever the peer sends.

@@ -10,8 +10,8 @@
 
 namespace sockflow::transport {
 
-// Sends datagrams over a connected UDP socket, many with one system call, and takes what the network
-// says of them afterwards (ICMP). Never waits, allocates nothing after Open.
+// Sends datagrams over a connected UDP socket, many with one system call, and takes what the
+// network says of them afterwards (ICMP). Never waits, allocates nothing after Open.
 class UdpSender {
  public:
   using Messages = std::span<const std::span<const uint8_t>>;
@@ -39,14 +39,14 @@ class UdpSender {
   // without it would ignore the wish, and send them as one datagram.
   bool has_segmentation() const { return has_segmentation_; }
 
-  // Sends the first of the messages with one system call: 64, or fewer. With `segmentation`, those that
-  // have the length of the one before them, or less for the last of these, pass the kernel's network
-  // stack as one, which takes them all or none of them.
+  // Sends the first of the messages with one system call: 64, or fewer. With `segmentation`, those
+  // that have the length of the one before them, or less for the last of these, pass the kernel's
+  // network stack as one, which takes them all or none of them.
   Sent Send(Messages messages, bool segmentation);
 
-  // Also clears the error that the next Send would meet, and the readiness for errors that would end
-  // a wait for room. Messages that went as one and met no network card on their way are refused as
-  // one, and counted each.
+  // Also clears the error that the next Send would meet, and the readiness for errors that would
+  // end a wait for room. Messages that went as one and met no network card on their way are refused
+  // as one, and counted each.
   News TakeNews();
 
   // The largest payload that fits the path; 0 if not known.

@@ -16,12 +16,13 @@
 namespace sockflow::transport {
 namespace {
 
-// UDP_MAX_SEGMENTS of Linux 4.18; since 6.9 it is 128, which datagrams of a usual path cannot reach:
-// all together have to fit the length field of IP.
+// UDP_MAX_SEGMENTS of Linux 4.18; since 6.9 it is 128, which datagrams of a usual path cannot
+// reach: all together have to fit the length field of IP.
 constexpr size_t kBatch = 64;
 constexpr size_t kMaxOctetsV4 = 65535 - 20 - 8;
 constexpr size_t kMaxOctetsV6 = 65535 - 40 - 8;
-// What tells messages apart: the header, with its sequence number (RFC 7011 3.1), and a little more.
+// What tells messages apart: the header, with its sequence number (RFC 7011 3.1), and a little
+// more.
 constexpr size_t kHeadOctets = 24;
 // Messages sent in the time that an error takes to come back.
 constexpr size_t kRemembered = 256;
@@ -71,8 +72,9 @@ struct UdpSender::Batch {
   size_t part_count = 0;
 };
 
-// How the newest messages left. A run that a network card would have cut into datagrams arrives whole
-// where there is none (loopback, veth), and if nobody is there, one error comes back for all of it.
+// How the newest messages left. A run that a network card would have cut into datagrams arrives
+// whole where there is none (loopback, veth), and if nobody is there, one error comes back for all
+// of it.
 class UdpSender::Memory {
  public:
   void Add(const msghdr& group) {

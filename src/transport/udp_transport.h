@@ -16,25 +16,25 @@
 
 namespace sockflow::transport {
 
-// Why a datagram of so many octets (0: an earlier one, whose length is not known) could not be sent to
-// `place`, by errno. Codes: kFailedPrecondition refused, nothing listens there; kNotFound no route;
-// kResourceExhausted the socket's buffer is full; kAborted the interface's queue is full; kOutOfRange
-// too long for the path, of which `largest` is known to fit (0: not known); kPermissionDenied a
-// firewall of this host; kUnknown anything else.
+// Why a datagram of so many octets (0: an earlier one, whose length is not known) could not be sent
+// to `place`, by errno. Codes: kFailedPrecondition refused, nothing listens there; kNotFound no
+// route; kResourceExhausted the socket's buffer is full; kAborted the interface's queue is full;
+// kOutOfRange too long for the path, of which `largest` is known to fit (0: not known);
+// kPermissionDenied a firewall of this host; kUnknown anything else.
 absl::Status SendError(const std::string& place, int error, size_t octets, size_t largest);
 
-// Sends each message as one UDP datagram that is never fragmented (RFC 7011 10.3), in batches: those
-// of equal length one after the other cost little more than one.
+// Sends each message as one UDP datagram that is never fragmented (RFC 7011 10.3), in batches:
+// those of equal length one after the other cost little more than one.
 //
 // What the network refuses (ICMP) is known only when other messages are sent. For each message that
 // was accepted and then refused a later one is reported as lost (kMessageLost), although it is sent
 // and most likely arrives: the errors count the lost messages rightly in sum, as far as the network
 // tells of them.
 //
-// The addresses of a name are alternatives ("localhost" is ::1 and 127.0.0.1). If there are several, a
-// refusal ends the session (kSessionOver, the status says which), and Open begins with the next one:
-// it is worth opening at once. unconfirmed() then tells how many messages were refused, most likely the
-// last ones. The same holds for refusals that come before Close.
+// The addresses of a name are alternatives ("localhost" is ::1 and 127.0.0.1). If there are
+// several, a refusal ends the session (kSessionOver, the status says which), and Open begins with
+// the next one: it is worth opening at once. unconfirmed() then tells how many messages were
+// refused, most likely the last ones. The same holds for refusals that come before Close.
 class UdpTransport : public Transport {
  public:
   struct Options {

@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
 #include "fmt/format.h"
+#include "transport/secure_transport.h"
 
 namespace sockflow::transport {
 namespace {
@@ -190,6 +191,9 @@ absl::StatusOr<Url> ParseUrl(std::string_view text) {
   if (url.ok() && url->host.empty() && url->port != 0) {
     return absl::InvalidArgumentError(fmt::format("{} has no host; write {}://HOST[:PORT]",
                                                   Quote(text), url->scheme));
+  }
+  if (url.ok() && (url->scheme == "tls" || url->scheme == "dtls")) {
+    if (absl::Status status = TlsSupport(); !status.ok()) return status;
   }
   return url;
 }

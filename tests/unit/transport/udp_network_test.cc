@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// What needs another network than this host's loopback: paths that are narrow, slow, or lead nowhere.
-// Each test makes a network namespace of its own; skipped without root.
+// What needs another network than this host's loopback: paths that are narrow, slow, or lead
+// nowhere. Each test makes a network namespace of its own; skipped without root.
 
 #include <sched.h>
 #include <unistd.h>

@@ -222,26 +222,28 @@ TEST(UdpTransportTest, OpenFailsWithTheReasonWhenNoAddressCanBeConnected) {
   EXPECT_TRUE(client.Close().ok());
 }
 
+// Shared, because a lookup may outlive the transport and the test.
+using Counter = std::shared_ptr<std::atomic<int>>;
+
 TEST(UdpTransportTest, ResolverThatFailsAndComesBack) {
   const auto listener = Listen("127.0.0.1");
-  std::atomic<int> lookups = 0;
+  const Counter lookups = std::make_shared<std::atomic<int>>(0);
   UdpClient client({"udp", "sink", listener->port()},
-                   WithResolver([&](const Url& url) -> Lookup::Addresses {
-                     if (++lookups == 1) return absl::UnavailableError("host sink: no");
+                   WithResolver([lookups](const Url& url) -> Lookup::Addresses {
+                     if (++*lookups == 1) return absl::UnavailableError("host sink: no");
                      return Always({"127.0.0.1"})(url);
                    }));
   const absl::Status status = client.Open();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(std::string(status.message()), client.transport().name() + ": host sink: no");
   ASSERT_TRUE(client.Open().ok());
-  EXPECT_EQ(lookups, 2);
+  EXPECT_EQ(*lookups, 2);
   EXPECT_EQ(client.SendAll({"in time"}), 0u);
   EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("in time"));
 }
 
 TEST(UdpTransportTest, NameThatResolvesLateDelaysNobodyLonger) {
   const auto listener = Listen("127.0.0.1");
-  // Shared, because the lookup may outlive the transport and this function.
   const auto answer = std::make_shared<std::promise<void>>();
   UdpClient client({"udp", "sink", listener->port()},
                    WithResolver([answer](const Url& url) -> Lookup::Addresses {
@@ -271,10 +273,10 @@ Transport::Result CheckUntilOver(UdpClient& client) {
 
 TEST(UdpTransportTest, NewAddressOfANameEndsTheSessionInOrder) {
   const auto listener = Listen("127.0.0.2");
-  std::atomic<int> lookups = 0;
+  const Counter lookups = std::make_shared<std::atomic<int>>(0);
   UdpClient client({"udp", "sink", listener->port()},
-                   WithResolver([&](const Url& url) -> Lookup::Addresses {
-                     switch (++lookups) {
+                   WithResolver([lookups](const Url& url) -> Lookup::Addresses {
+                     switch (++*lookups) {
                        case 1: return Always({"127.0.0.1"})(url);
                        case 2: return absl::UnavailableError("the resolver is away");
                        case 3: return Always({"127.0.0.3", "127.0.0.1"})(url);  // one more
@@ -285,16 +287,16 @@ TEST(UdpTransportTest, NewAddressOfANameEndsTheSessionInOrder) {
   const Transport::Result result = CheckUntilOver(client);
   EXPECT_EQ(result.outcome, Outcome::kSessionOver);
   EXPECT_TRUE(result.status.ok()) << result.status;
-  EXPECT_GE(lookups, 4);
+  EXPECT_GE(*lookups, 4);
   ASSERT_TRUE(client.Open().ok());
   EXPECT_EQ(client.SendAll({"to the new one"}), 0u);
   EXPECT_THAT(ReceiveText(*listener, 1), ElementsAre("to the new one"));
 }
 
 TEST(UdpTransportTest, LooksUpNoMoreOftenThanAllowed) {
-  std::atomic<int> lookups = 0;
-  UdpTransport::Options options = WithResolver([&](const Url& url) {
-    ++lookups;
+  const Counter lookups = std::make_shared<std::atomic<int>>(0);
+  UdpTransport::Options options = WithResolver([lookups](const Url& url) {
+    ++*lookups;
     return Always({"127.0.0.1"})(url);
   });
   options.lookup_interval = std::chrono::hours(1);
@@ -302,7 +304,7 @@ TEST(UdpTransportTest, LooksUpNoMoreOftenThanAllowed) {
   ASSERT_TRUE(client.Open().ok());
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(client.transport().Check().outcome, Outcome::kAll);
   ASSERT_TRUE(client.Open().ok());
-  EXPECT_EQ(lookups, 1);
+  EXPECT_EQ(*lookups, 1);
 }
 
 TEST(SendErrorTest, EachCauseHasItsCodeAndRemedy) {
