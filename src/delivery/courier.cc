@@ -2,11 +2,11 @@
 #include "delivery/courier.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <system_error>
 #include <utility>
 
+#include "delivery/wall_clock.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -15,7 +15,8 @@ namespace {
 
 using Clock = Courier::Clock;
 
-constexpr auto kLossLogInterval = std::chrono::minutes(1);
+// The same is logged so often at most.
+constexpr auto kLogInterval = std::chrono::minutes(1);
 // A transport that is asked for more than this at once keeps the queue unattended too long.
 constexpr Duration kSendPatience = std::chrono::milliseconds(100);
 constexpr Duration kOpenPatience = std::chrono::seconds(5);
@@ -25,15 +26,9 @@ constexpr Duration kSwitchPatience = std::chrono::seconds(1);
 constexpr Duration kGatherTime = std::chrono::milliseconds(5);
 // Between two bursts, so that a collector can take the one before the next comes.
 constexpr Duration kBurstGap = std::chrono::milliseconds(1);
-// Messages for one system call where the number is not limited.
-constexpr size_t kLargestBurst = 64;
 // There is no connection to be attempted, and the next address of a name may work.
 constexpr Duration kDatagramInterval = std::chrono::seconds(1);
 constexpr size_t kNever = std::numeric_limits<size_t>::max();
-
-Time WallClockNow() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
 
 // By the codes that transports give (udp_transport.h).
 std::string_view ReasonOf(const absl::Status& status) {
@@ -48,10 +43,6 @@ std::string_view ReasonOf(const absl::Status& status) {
   }
 }
 
-uint64_t FlowRecords(const Cargo& cargo) {
-  return cargo.kind == Cargo::Kind::kFlows ? cargo.message.records : 0;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Courier>> Courier::Start(
@@ -60,6 +51,10 @@ absl::StatusOr<std::unique_ptr<Courier>> Courier::Start(
   if (!waiter.ok()) return waiter.status();
   std::unique_ptr<Courier> courier(
       new Courier(std::move(options), std::move(transports), *std::move(waiter)));
+  if (absl::Status spool = courier->OpenSpool(); !spool.ok()) {
+    if (!absl::IsUnavailable(spool)) return spool;
+    spdlog::warn("{}: {}", courier->name_, std::string(spool.message()));
+  }
   try {
     courier->thread_ = std::thread([&self = *courier] { self.Run(); });
   } catch (const std::system_error& error) {
@@ -73,7 +68,9 @@ Courier::Courier(Options options, std::vector<std::unique_ptr<Transport>> transp
                  std::unique_ptr<transport::Waiter> waiter)
     : options_(std::move(options)),
       name_(transports.front()->name()),
+      preamble_(std::make_shared<const Preamble>(options_.preamble)),
       waiter_(std::move(waiter)),
+      taken_preamble_(preamble_),
       sequence_(options_.first_sequence) {
   for (auto& transport : transports) transports_.push_back({.transport = std::move(transport)});
 }
@@ -89,7 +86,7 @@ void Courier::Put(Cargo cargo) {
     const std::lock_guard lock(mutex_);
     if (waiting_octets_ + octets <= options_.queue_octets) {
       waiting_octets_ += octets;
-      stats_.queued_records += FlowRecords(cargo);
+      stats_.queued_records += cargo.flow_records();
       inbox_.push_back(std::move(cargo));
       if (waiting_octets_ >= wake_octets_) {
         // Once: what has been woken looks for itself before it sleeps again.
@@ -118,24 +115,14 @@ DeliveryStats Courier::stats() const {
 void Courier::Run() {
   while (!Finished()) {
     TakeInbox();
+    TendSpool();
     TendSession();
     if (open_.has_value()) SendDue();
     WaitForWork();
   }
   CloseSession();
   TakeInbox();
-  for (const Cargo& cargo : queue_) {
-    Lose(cargo, "shutdown",
-         fmt::format("{}: could not be reached before the agent ended; raise "
-                     "exporter.shutdown_seconds if it is slow",
-                     name_));
-  }
-  queue_.clear();
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_octets_ = 0;
-    stats_.queued_records = 0;
-  }
+  Leave();
   finished_ = true;
 }
 
@@ -160,7 +147,10 @@ void Courier::TakeInbox() {
     const std::lock_guard lock(mutex_);
     taken.swap(inbox_);
   }
-  std::ranges::move(taken, std::back_inserter(queue_));
+  for (Cargo& cargo : taken) Enqueue(std::move(cargo));
+  const std::lock_guard lock(mutex_);
+  queue_octets_ = waiting_octets_;
+  for (const Cargo& cargo : inbox_) queue_octets_ -= cargo.message.octets.size();
 }
 
 Clock::time_point Courier::Patience(Duration longest) const {
@@ -177,6 +167,10 @@ void Courier::TendSession() {
       if (result.outcome == Transport::Outcome::kSessionOver) OnSessionOver(result.status);
     }
   }
+  if (open_.has_value() && !queue_.empty() && PreambleOf(queue_.front()) != session_preamble_) {
+    // Of an earlier configuration, or the first one after such: other templates, another session.
+    CloseSession();
+  }
   for (size_t i = 0; i < open_.value_or(transports_.size()); ++i) {
     if (TryOpen(i)) break;
   }
@@ -186,7 +180,10 @@ bool Courier::TryOpen(size_t index) {
   Candidate& candidate = transports_[index];
   const auto now = Clock::now();
   if (now < candidate.next_attempt) return false;
-  if (candidate.transport->opens_on_demand() && queue_.empty()) return false;
+  if (candidate.transport->opens_on_demand() && queue_.empty()) {
+    FillQueue();
+    if (queue_.empty()) return false;
+  }
   candidate.next_attempt = now + (candidate.transport->forgets_templates()
                                       ? std::min(options_.reconnect_interval, kDatagramInterval)
                                       : options_.reconnect_interval);
@@ -196,8 +193,9 @@ bool Courier::TryOpen(size_t index) {
   if (!opened.ok()) {
     // Cut short by the end of the agent: it may yet work in the time that is left for that.
     if (stopping_ && !was_stopping) candidate.next_attempt = Clock::time_point::min();
-    spdlog::warn("{} (tried again in {:g} s)", std::string(opened.message()),
-                 std::chrono::duration<double>(candidate.next_attempt - now).count());
+    Complain(candidate, std::string(opened.message()),
+             fmt::format(" (tried again in {:g} s)",
+                         std::chrono::duration<double>(candidate.next_attempt - now).count()));
     const std::lock_guard lock(mutex_);
     ++stats_.failed_opens;
     return false;
@@ -206,6 +204,7 @@ bool Courier::TryOpen(size_t index) {
   open_ = index;
   if (transports_.size() > 1) spdlog::info("{}: in use", candidate.transport->name());
   sequence_.Restart();
+  session_preamble_ = queue_.empty() ? preamble_ : PreambleOf(queue_.front());
   AppendPreamble();
   busy_ = false;
   messages_since_refresh_ = 0;
@@ -218,7 +217,7 @@ bool Courier::TryOpen(size_t index) {
 }
 
 void Courier::AppendPreamble() {
-  for (const ipfix::Message& message : options_.preamble) {
+  for (const ipfix::Message& message : *session_preamble_) {
     templates_.push_back({.message = message, .kind = Cargo::Kind::kPreamble});
   }
 }
@@ -233,15 +232,15 @@ void Courier::OnSessionOver(const absl::Status& why) {
     Cargo& cargo = unconfirmed_.back();
     if (cargo.kind == Cargo::Kind::kPreamble) continue;
     octets += cargo.message.octets.size();
-    records += FlowRecords(cargo);
+    records += cargo.flow_records();
     ++messages;
     queue_.push_front(std::move(cargo));
   }
   if (!why.ok()) {
-    spdlog::warn("{}{}", std::string(why.message()),
-                 messages == 0 ? ""
-                               : fmt::format("; {} messages that may not have arrived are sent again",
-                                             messages));
+    Complain(transports_[*open_], std::string(why.message()),
+             messages == 0 ? ""
+                           : fmt::format("; {} messages that may not have arrived are sent again",
+                                         messages));
   } else {
     // Orderly: nothing has failed, so nothing is to be waited for.
     transports_[*open_].next_attempt = Clock::time_point::min();
@@ -295,6 +294,10 @@ void Courier::SendDue() {
     if (!SendBurst(templates_)) return;
   }
   if (!templates_.empty()) return;
+  if (queue_.empty()) {
+    FillQueue();
+    if (!queue_.empty() && PreambleOf(queue_.front()) != session_preamble_) return;
+  }
   if (!queue_.empty()) SendBurst(queue_);
 }
 
@@ -305,6 +308,7 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
   const Time now = WallClockNow();
   burst_.clear();
   for (size_t i = 0; i < most; ++i) {
+    if (queue[i].kind != Cargo::Kind::kPreamble && PreambleOf(queue[i]) != session_preamble_) break;
     ipfix::Message& message = queue[i].message;
     sequence_.Stamp(message.octets, message.records, now);
     burst_.emplace_back(message.octets);
@@ -319,7 +323,7 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
   for (size_t i = 0; i < result.accepted; ++i) {
     Cargo& cargo = queue.front();
     octets += cargo.message.octets.size();
-    records += FlowRecords(cargo);
+    records += cargo.flow_records();
     if (cargo.kind != Cargo::Kind::kPreamble) waiting += cargo.message.octets.size();
     unconfirmed_.push_back(std::move(cargo));
     queue.pop_front();
@@ -344,7 +348,7 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
     if (cargo.kind != Cargo::Kind::kPreamble) {
       const std::lock_guard lock(mutex_);
       waiting_octets_ -= cargo.message.octets.size();
-      stats_.queued_records -= FlowRecords(cargo);
+      stats_.queued_records -= cargo.flow_records();
     }
     Lose(cargo, ReasonOf(result.status), std::string(result.status.message()));
     // With an alternative, a collector that refuses is one that is not there.
@@ -360,18 +364,25 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
   return !busy_;
 }
 
+void Courier::CountLoss(uint64_t records, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  const Time now = WallClockNow();
+  stats_.lost_records += records;
+  stats_.lost_by_reason.try_emplace(std::string(reason), 0).first->second += records;
+  if (!stats_.first_loss.has_value()) stats_.first_loss = now;
+  stats_.last_loss = now;
+}
+
+void Courier::CountLoss(const Cargo& cargo, std::string_view reason) {
+  if (cargo.kind != Cargo::Kind::kFlows) return;
+  CountLoss(cargo.message.records, reason);
+  const std::lock_guard lock(mutex_);
+  stats_.lost_flow_packets += cargo.flow_packets;
+  stats_.lost_flow_octets += cargo.flow_octets;
+}
+
 void Courier::Lose(const Cargo& cargo, std::string_view reason, std::string_view why) {
-  if (cargo.kind == Cargo::Kind::kFlows) {
-    const std::lock_guard lock(mutex_);
-    const Time now = WallClockNow();
-    stats_.lost_records += cargo.message.records;
-    stats_.lost_flow_packets += cargo.flow_packets;
-    stats_.lost_flow_octets += cargo.flow_octets;
-    auto& count = stats_.lost_by_reason.try_emplace(std::string(reason), 0).first->second;
-    count += cargo.message.records;
-    if (!stats_.first_loss.has_value()) stats_.first_loss = now;
-    stats_.last_loss = now;
-  }
+  CountLoss(cargo, reason);
   LogLosses(why);
 }
 
@@ -382,16 +393,30 @@ void Courier::LogLosses(std::string_view why) {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
     if (now < next_log_) return;
-    next_log_ = now + kLossLogInterval;
+    next_log_ = now + kLogInterval;
     all = stats_.lost_records;
     more = all - std::exchange(logged_losses_, all);
   }
   spdlog::warn("{} ({} records lost since the last such line, {} in all)", why, more, all);
 }
 
+void Courier::Complain(Candidate& candidate, std::string complaint, std::string_view more) {
+  const auto now = Clock::now();
+  if (complaint == candidate.complaint && now < candidate.next_complaint) {
+    ++candidate.complaints_left_out;
+    return;
+  }
+  const uint64_t left_out = std::exchange(candidate.complaints_left_out, 0);
+  spdlog::warn("{}{}{}", complaint, more,
+               left_out == 0 ? "" : fmt::format("; {} lines about this were left out", left_out));
+  candidate.complaint = std::move(complaint);
+  candidate.next_complaint = now + kLogInterval;
+}
+
 void Courier::WaitForWork() {
   if (busy_ || Finished()) return;  // a busy transport has waited already
   auto next = stopping_ ? stop_deadline() : Clock::time_point::max();
+  if (spool_ == nullptr) next = std::min(next, next_spool_attempt_);
   size_t wake_octets = 1;
   int fd = -1;
   if (open_.has_value()) {
@@ -399,7 +424,7 @@ void Courier::WaitForWork() {
     fd = current().fd();
     next = std::min({next, current().next_check(), next_refresh_});
     for (size_t i = 0; i < *open_; ++i) next = std::min(next, transports_[i].next_attempt);
-    const bool more = !templates_.empty() || !queue_.empty();
+    const bool more = !templates_.empty() || HasMessages();
     if (more && now >= next_burst_) return;
     if (more || std::exchange(sent_, false)) {
       waiter_->Wait(fd, transport::Waiter::kReadable,
@@ -410,12 +435,14 @@ void Courier::WaitForWork() {
     bool on_demand = false;
     for (const Candidate& candidate : transports_) {
       on_demand = on_demand || candidate.transport->opens_on_demand();
-      if (!candidate.transport->opens_on_demand() || !queue_.empty()) {
+      if (!candidate.transport->opens_on_demand() || HasMessages()) {
         next = std::min(next, candidate.next_attempt);
       }
     }
-    // Nothing can be done for a message before the next attempt.
-    if (!on_demand || !queue_.empty()) wake_octets = kNever;
+    // All that can be done for messages before the next attempt is to put many on disk at once.
+    if (!on_demand || HasMessages()) {
+      wake_octets = spool_ == nullptr ? kNever : queue_octets_ + options_.queue_octets / 4;
+    }
   }
   {
     const std::lock_guard lock(mutex_);

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "delivery/spool.h"
 #include "sockflow/ipfix/message.h"
 #include "sockflow/time.h"
 #include "sockflow/transport.h"
@@ -26,13 +27,11 @@
 
 namespace sockflow::delivery {
 
-using Preamble = std::vector<ipfix::Message>;
-
 // One message and what is to be known of it without reading it.
 struct Cargo {
   enum class Kind : uint8_t {
     kFlows,       // flow records
-    kStatistics,  // of the exporter itself: no flow is lost with it
+    kStatistics,  // of the exporter itself: of no use to anybody later
     kPreamble,    // templates: belong to one transport session
   };
 
@@ -41,6 +40,10 @@ struct Cargo {
   // Of the flows that the records tell of (RFC 7011 4.3).
   uint64_t flow_packets = 0;
   uint64_t flow_octets = 0;
+  // What a transport session must have begun with for these records to be read; null: the courier's.
+  std::shared_ptr<const Preamble> preamble;
+
+  uint64_t flow_records() const { return kind == Kind::kFlows ? message.records : 0; }
 };
 
 struct DeliveryStats {
@@ -55,14 +58,16 @@ struct DeliveryStats {
   std::map<std::string, uint64_t, std::less<>> lost_by_reason;  // records: "queue_full", ...
   std::optional<Time> first_loss;
   std::optional<Time> last_loss;
-  uint64_t queued_records = 0;  // waiting
-  uint64_t sessions = 0;        // transport sessions begun
-  uint64_t failed_opens = 0;    // attempts at one that failed
+  uint64_t queued_records = 0;   // waiting in memory
+  uint64_t spooled_records = 0;  // waiting on disk, those of an earlier run of the agent too
+  uint64_t sessions = 0;         // transport sessions begun
+  uint64_t failed_opens = 0;     // attempts at one that failed
 };
 
 // Brings the messages of one collector to it, in a thread of its own, so that nothing that a network,
-// or a name server does can hold up the pipeline. Queues what cannot leave yet; begins transport
-// sessions, each with the preamble; gives messages their sequence numbers.
+// a name server or a disk does can hold up the pipeline. Queues what cannot leave yet, in memory and
+// then on disk; begins transport sessions, each with the preamble; gives messages their sequence
+// numbers.
 //
 // Several transports are alternatives, the first that can be opened is used (failover).
 class Courier {
@@ -82,9 +87,12 @@ class Courier {
     // Datagrams sent back to back, which the collector's receive buffer must hold; 0: no limit.
     size_t burst_messages = 16;
     uint32_t first_sequence = 0;
+    // Where messages wait for which memory has too little room. Unset: nowhere, they are lost.
+    std::optional<Spool::Options> spool;
   };
 
-  // kUnavailable: the system gives no thread or no descriptor.
+  // kUnavailable: the system gives no thread or no descriptor; kFailedPrecondition: the spool cannot be
+  // used, and why. A spool that another courier has is waited for: it may be about to end.
   static absl::StatusOr<std::unique_ptr<Courier>> Start(
       Options options, std::vector<std::unique_ptr<Transport>> transports);
   // Finishes at once if Finish was not called.
@@ -94,8 +102,8 @@ class Courier {
   // room is lost, and counted.
   void Put(Cargo cargo);
 
-  // No more messages come. What waits is sent until the deadline, the rest is lost; the session is
-  // ended in order. Returns at once.
+  // No more messages come. What waits in memory is sent until the deadline, the rest goes to the spool
+  // or is lost; the session is ended in order. Returns at once.
   void Finish(Clock::time_point deadline);
   // True when that is done.
   bool finished() const { return finished_.load(); }
@@ -104,18 +112,39 @@ class Courier {
   const std::string& name() const { return name_; }
 
  private:
+  // Messages for one system call where the number is not limited.
+  static constexpr size_t kLargestBurst = 64;
+
   struct Candidate {
     std::unique_ptr<Transport> transport;
     Clock::time_point next_attempt = Clock::time_point::min();
+    // What was logged last of its failures, when the same may be logged again, and how often it was
+    // not.
+    std::string complaint;
+    Clock::time_point next_complaint = Clock::time_point::min();
+    uint64_t complaints_left_out = 0;
   };
 
   Courier(Options options, std::vector<std::unique_ptr<Transport>> transports,
           std::unique_ptr<transport::Waiter> waiter);
 
+  absl::Status OpenSpool();
+
   // All that follows runs in the thread.
   void Run();
   bool Finished();
   void TakeInbox();
+  void Enqueue(Cargo cargo);
+  void Leave();
+
+  void TendSpool();
+  // Moves a message to the disk; false: it could not be written.
+  bool PutInSpool(const Cargo& cargo);
+  void TakeFromSpool();
+  // When queue_ is empty: with what comes next.
+  void FillQueue();
+  bool HasMessages() const;  // that wait in memory or on disk, and may be sent
+  void CountDamage(const Damage& damage);
 
   void TendSession();
   bool TryOpen(size_t index);
@@ -123,6 +152,9 @@ class Courier {
   void OnSessionOver(const absl::Status& why);
   void CloseSession();
   Transport& current() { return *transports_[*open_].transport; }
+  const std::shared_ptr<const Preamble>& PreambleOf(const Cargo& cargo) const {
+    return cargo.preamble != nullptr ? cargo.preamble : preamble_;
+  }
 
   // Sends what may leave now, templates first.
   void SendDue();
@@ -130,8 +162,11 @@ class Courier {
   bool SendBurst(std::deque<Cargo>& queue);
   void ApplySkipped();
 
+  void CountLoss(uint64_t records, std::string_view reason);
+  void CountLoss(const Cargo& cargo, std::string_view reason);
   void Lose(const Cargo& cargo, std::string_view reason, std::string_view why);
   void LogLosses(std::string_view why);
+  void Complain(Candidate& candidate, std::string complaint, std::string_view more);
   // Until there is something to do.
   void WaitForWork();
   // When a call to a transport has to come back.
@@ -142,6 +177,7 @@ class Courier {
 
   const Options options_;
   const std::string name_;
+  const std::shared_ptr<const Preamble> preamble_;
   std::vector<Candidate> transports_;
   const std::unique_ptr<transport::Waiter> waiter_;
   std::atomic<bool> stopping_ = false;
@@ -158,10 +194,18 @@ class Courier {
   DeliveryStats stats_;
 
   // The thread's own.
+  std::unique_ptr<Spool> spool_;  // null: none, or another courier has it
+  Clock::time_point next_spool_attempt_ = Clock::time_point::max();
+  bool spool_failed_ = false;  // the last write; logged once
+  // The preamble of what was taken from the spool last, as it was there and as it is in Cargo.
+  std::shared_ptr<const Preamble> spooled_preamble_, taken_preamble_;
   std::deque<Cargo> queue_;
+  std::deque<Cargo> behind_spool_;  // younger than what is on disk, which took no more
+  size_t queue_octets_ = 0;  // when the inbox was taken last
   std::deque<Cargo> templates_;    // of the preamble, still to be sent
   std::deque<Cargo> unconfirmed_;  // accepted, perhaps not arrived
   std::optional<size_t> open_;     // of transports_
+  std::shared_ptr<const Preamble> session_preamble_;  // of the open session
   bool busy_ = false;  // the transport has no room
   bool sent_ = false;  // something, since the last wait
   ipfix::SequenceNumbers sequence_;

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/delivery/fake_transport.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace sockflow::delivery {
 namespace {
@@ -313,6 +314,152 @@ TEST_F(CourierTest, StatisticsAreNoFlows) {
   courier_->Put({.message = MessageOf('s', 3), .kind = Cargo::Kind::kStatistics});
   const DeliveryStats stats = Finish(milliseconds(10));
   EXPECT_EQ(stats.lost_records, 0u);
+}
+
+class SpoolingCourierTest : public CourierTest {
+ protected:
+  Courier::Options Spooling() {
+    Courier::Options options = Defaults();
+    options.queue_octets = 1000;
+    options.spool = {.directory = directory_.path(), .max_octets = 1 << 20};
+    return options;
+  }
+  void Away() {
+    Change([](FarSide& far) { far.open = [] { return absl::UnavailableError("away"); }; });
+  }
+  void Back() {
+    Change([](FarSide& far) { far.open = [] { return absl::OkStatus(); }; });
+  }
+  // So many messages a, b, c, ... of 100 octets; waits for each to be taken, as the pipeline would
+  // take its time.
+  void PutMany(int count) {
+    for (int i = 0; i < count; ++i) {
+      courier_->Put(Flows(static_cast<char>('a' + i), 2, 100));
+      EXPECT_TRUE(Eventually([&] {
+        const DeliveryStats stats = courier_->stats();
+        return stats.queued_records * 50 <= 900;  // room for one more
+      }));
+    }
+  }
+  static std::string Labels(const std::vector<FarSide::Octets>& messages) {
+    std::string labels;
+    for (const auto& message : messages) labels += static_cast<char>(message[kHeader]);
+    return labels;
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(SpoolingCourierTest, WhatMemoryHasNoRoomForWaitsOnDisk) {
+  Away();
+  Start(Spooling());
+  PutMany(26);
+  EXPECT_GT(courier_->stats().spooled_records, 0u);
+  Back();
+  EXPECT_TRUE(Arrived(27));
+  EXPECT_EQ(Labels(far_.all()), "Tabcdefghijklmnopqrstuvwxyz") << "in their order";
+  EXPECT_TRUE(Eventually([&] { return courier_->stats().spooled_records == 0; }));
+  const DeliveryStats stats = Finish();
+  EXPECT_EQ(stats.records, 52u);
+  EXPECT_EQ(stats.lost_records, 0u);
+}
+
+TEST_F(SpoolingCourierTest, WhatTheDiskDoesNotTakeStaysBehindWhatIsThere) {
+  constexpr size_t kOctets = 20000;
+  Away();
+  Courier::Options options = Spooling();
+  options.queue_octets = 5 * kOctets;
+  options.spool->max_octets = 256 << 10;
+  Start(std::move(options));
+  // Two in memory, thirteen on disk, two in memory.
+  for (char label = 'a'; label <= 'q'; ++label) {
+    EXPECT_TRUE(Eventually([&] { return courier_->stats().queued_records <= 4; }));
+    courier_->Put(Flows(label, 1, kOctets));
+  }
+  EXPECT_TRUE(Eventually([&] { return courier_->stats().spooled_records == 13; }));
+  Back();
+  EXPECT_TRUE(Arrived(18));
+  EXPECT_EQ(Labels(far_.all()), "Tabcdefghijklmnopq");
+  EXPECT_EQ(Finish().lost_records, 0u);
+}
+
+TEST_F(SpoolingCourierTest, WhatWaitsSurvivesARestart) {
+  Away();
+  Start(Spooling());
+  PutMany(26);
+  const DeliveryStats before = Finish(milliseconds(0));
+  EXPECT_EQ(before.lost_records, 0u);
+  EXPECT_EQ(before.spooled_records, 52u);
+  courier_.reset();
+
+  Back();
+  Start(Spooling());
+  EXPECT_TRUE(Arrived(27));
+  std::string labels = Labels(far_.all());
+  EXPECT_EQ(labels.front(), 'T');
+  std::ranges::sort(labels);
+  EXPECT_EQ(labels, "Tabcdefghijklmnopqrstuvwxyz");
+}
+
+// Another configuration has other templates, and may use the same ids.
+TEST_F(SpoolingCourierTest, WhatOtherTemplatesDescribeHasASessionOfItsOwn) {
+  Away();
+  Start(Spooling());
+  courier_->Put(Flows('a'));
+  Finish(milliseconds(0));
+  courier_.reset();
+
+  Back();
+  Courier::Options options = Spooling();
+  options.preamble = {MessageOf('U', 0)};
+  Start(std::move(options));
+  courier_->Put(Flows('b'));
+  EXPECT_TRUE(Eventually([&] { return Labels(far_.all()).ends_with("Ub"); })) << Labels(far_.all());
+  Finish();
+  // Whether the new session begins before the spool was looked into does not matter.
+  EXPECT_THAT(Labels(far_.all()), ::testing::AnyOf("TaUb", "UTaUb"));
+}
+
+TEST_F(SpoolingCourierTest, ADamagedSpoolGivesWhatIsWhole) {
+  Away();
+  Start(Spooling());
+  for (const char label : {'a', 'b', 'c'}) courier_->Put(Flows(label, 2));
+  Finish(milliseconds(0));
+  courier_.reset();
+  for (const std::string& name : directory_.Names()) {
+    if (name == "lock") continue;
+    std::vector<uint8_t> octets = ReadFile(directory_ / name);
+    octets.resize(octets.size() - 3);
+    WriteFile(directory_ / name, octets);
+  }
+
+  Back();
+  Start(Spooling());
+  EXPECT_TRUE(Arrived(3));
+  const DeliveryStats stats = Finish();
+  EXPECT_EQ(Labels(far_.all()), "Tab");
+  EXPECT_EQ(stats.records, 4u);
+  EXPECT_EQ(stats.lost_by_reason.at("spool_damaged"), 2u);
+}
+
+TEST_F(SpoolingCourierTest, WaitsForTheSpoolOfAnotherThatIsAboutToEnd) {
+  Away();
+  Start(Spooling());
+  auto first = std::move(courier_);
+  Start(Spooling());
+  first->Put(Flows('a'));
+  first->Finish(Clock::now());
+  EXPECT_TRUE(Eventually([&] { return first->finished(); }));
+  EXPECT_TRUE(Eventually([&] { return courier_->stats().spooled_records == 1; }));
+}
+
+TEST_F(SpoolingCourierTest, ADirectoryThatCannotBeUsedIsRefused) {
+  Courier::Options options = Spooling();
+  options.spool->directory = directory_ / "not/there";
+  std::vector<std::unique_ptr<Transport>> transports;
+  transports.push_back(std::make_unique<FakeTransport>(far_));
+  const auto started = Courier::Start(std::move(options), std::move(transports));
+  EXPECT_TRUE(absl::IsFailedPrecondition(started.status())) << started.status();
 }
 
 }  // namespace
