@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sockflow/compression.h"
 #include "sockflow/ipfix/template.h"
 #include "sockflow/tier.h"
 #include "sockflow/time.h"
@@ -22,13 +23,94 @@ enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
 // As in the configuration file: "trace", "debug", ...
 std::string_view ToString(LogLevel level);
 
-// One place that records are sent to.
-struct CollectorConfig {
+// Where something stands, so that a later error names it, too.
+struct Place {
+  std::string file;  // empty: not from a file
+  int line = 0;      // from 1
+  std::string key;   // "collectors.tls"; on the command line the option: "--collector"
+
+  // "FILE:LINE: KEY", or the key alone.
+  std::string ToString() const;
+
+  // Of no account: a line that moved is no other configuration.
+  friend bool operator==(const Place&, const Place&) { return true; }
+};
+
+// Paths of PEM files, readable when the configuration was loaded; empty: not given.
+struct TlsConfig {
+  std::string ca;
+  std::string certificate;  // with key, or neither
+  std::string key;
+  std::string server_name;  // that the certificate must show; empty: the host of the URL
+  Place place;
+
+  friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
+};
+
+// One place to send to.
+struct EndpointConfig {
   std::string url;  // sound and complete: "udp://127.0.0.1:4739"
-  ipfix::Profile profile = ipfix::Profile::kProcess;
+  TlsConfig tls;
+  Place place;
+
+  friend bool operator==(const EndpointConfig&, const EndpointConfig&) = default;
+};
+
+// Which records of a session are sent; never none.
+struct RecordChoice {
+  bool start = true;
+  bool end = true;
+
+  friend bool operator==(const RecordChoice&, const RecordChoice&) = default;
+};
+
+// As in the configuration file: "none", "gzip", "zstd".
+std::string_view ToString(Compression compression);
+
+// Records that are encoded and queued once, for the first of its endpoints that works.
+// DefaultCollector makes one.
+struct CollectorConfig {
+  std::vector<EndpointConfig> endpoints;  // never empty; several: policy failover
+  ipfix::Profile profile{};
+  std::vector<std::string> fields;  // names of elements; if there are any, instead of the profile
+  RecordChoice records;
+
+  struct Spool {
+    std::string directory;  // absolute, and of one collector only; empty: no spool
+    uint64_t max_bytes = 0;
+    Place place;
+    friend bool operator==(const Spool&, const Spool&) = default;
+  } spool;
+
+  struct File {  // where the URL is a file's
+    uint64_t max_bytes = 0;
+    Duration max_age{};
+    Compression compression{};
+    friend bool operator==(const File&, const File&) = default;
+  } file;
+
+  Place place;
 
   friend bool operator==(const CollectorConfig&, const CollectorConfig&) = default;
 };
+
+// With every key at its default and no endpoint yet.
+CollectorConfig DefaultCollector();
+
+struct CollectorGroup {
+  enum class Policy : uint8_t {
+    kReplicate,  // each of the collectors gets every session
+    kHash,       // each session goes to one of them, its start and its end to the same
+  };
+  Policy policy = Policy::kReplicate;
+  std::vector<CollectorConfig> collectors;  // never empty
+
+  friend bool operator==(const CollectorGroup&, const CollectorGroup&) = default;
+};
+
+// OK if no two collectors are the same or claim the same thing: a spool, a file, standard output.
+// The error (kInvalidArgument) holds one line for each fault, "PLACE: what is wrong".
+absl::Status CheckCollectors(std::span<const CollectorGroup> groups);
 
 // All that `sockflow run` can be told. Keys, defaults and ranges stand in src/config/keys.cc.
 struct Config {
@@ -38,7 +120,8 @@ struct Config {
   std::string interface;    // empty: all
   std::string source_host;  // keep sessions whose source this is; an address or a name; empty: all
 
-  std::vector<CollectorConfig> collectors;  // never empty
+  // Never empty. All that replicates is one group, the first; then one for each policy hash.
+  std::vector<CollectorGroup> collectors;
 
   struct Capture {
     std::optional<Tier> tier;  // nullopt: auto, the first that works
@@ -54,11 +137,14 @@ struct Config {
     uint64_t template_refresh_packets = 0;  // 0: by time only
     uint32_t max_message_bytes = 0;
     uint32_t observation_domain = 0;
-    uint32_t queue_bytes = 0;       // of messages that wait, for each collector
-    Duration reconnect_interval{};  // shortest time between two attempts to reach a collector
-    uint32_t burst_messages = 0;    // most datagrams sent back to back; 0: no limit
+    Duration reconnect_interval{};   // shortest time between two attempts to reach a collector
+    uint32_t queue_bytes = 0;        // memory for records that wait, for each collector
+    uint32_t burst_messages = 0;     // most datagrams sent back to back; 0: no limit
     uint32_t first_sequence = 0;
-    Duration shutdown_time{};       // how long the end may take to send what waits
+    Duration shutdown_time{};        // how long the end may take to send what waits
+    Duration statistics_interval{};  // of options records; 0: none
+    std::string domain_name;         // of the observation domain; empty: the name of the host
+    uint32_t pen = 0;                // for elements of our own; 0: they are not sent
     friend bool operator==(const Exporter&, const Exporter&) = default;
   } exporter;
 
@@ -98,7 +184,7 @@ absl::StatusOr<LoadedConfig> ParseConfig(std::string_view file, std::string_view
 absl::StatusOr<std::optional<Tier>> ParseTier(std::string_view text);  // "auto" -> nullopt
 absl::StatusOr<LogLevel> ParseLogLevel(std::string_view text);
 absl::StatusOr<ipfix::Profile> ParseProfileName(std::string_view text);
-absl::StatusOr<std::string> ParseCollectorUrl(std::string_view text);   // -> complete URL
+absl::StatusOr<CollectorConfig> ParseCollectorUrl(std::string_view text);  // the rest: defaults
 absl::StatusOr<std::string> ParseInterfaceName(std::string_view text);  // "any" -> ""
 
 // The documented default configuration: config.example.yaml.

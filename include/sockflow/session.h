@@ -25,6 +25,13 @@ enum class EndCause : uint8_t {
 // "local-fin", "remote-reset", ...: for people.
 std::string_view ToString(EndCause cause);
 
+// How the owner of a session is known; later events correct only what is less certain.
+enum class Attribution : uint8_t {
+  kUnknown = 0,   // it is not
+  kListener = 1,  // inferred: who listens will accept
+  kCaller = 2,    // told by the connect() or accept() of the owner
+};
+
 // One TCP session as one local socket sees it. A session between two local processes is two of
 // these, one for each socket.
 struct Session {
@@ -40,11 +47,20 @@ struct Session {
   std::optional<Time> established;
   Time ended{};  // valid in a record that ends the session
   std::optional<Process> process;
+  Attribution attribution = Attribution::kUnknown;
   TcpFacts tcp;
 
-  // Filled by enrichment; empty when not known.
+  // Filled by enrichment; empty when not known. Of the process above, at the local end.
   std::string user_name;
   std::string executable;
+  std::string command_line;  // arguments with single spaces between
+  std::string container_id;
+  std::string pod_namespace;
+  std::string pod_name;
+  std::string node_name;
+
+  // Another process has other facts.
+  void ForgetEnrichment();
 
   const Endpoint& source() const { return direction == Direction::kActive ? local : remote; }
   const Endpoint& destination() const { return direction == Direction::kActive ? remote : local; }
@@ -65,9 +81,14 @@ struct Session {
   // payload. So this is computed: payload and, for each segment, an IP header without options and the
   // TCP header of this session. Segments sent again count as segments but their payload is in it once.
   uint64_t initiator_ip_octets() const {
+    return initiator_octets() + initiator_packets() * header_octets();
+  }
+  uint64_t responder_ip_octets() const {
+    return responder_octets() + responder_packets() * header_octets();
+  }
+  uint64_t header_octets() const {
     const uint64_t ip_header = is_ipv4() ? 20 : 40;
-    const uint64_t tcp_header = tcp.tcp_header_octets < 20 ? 20 : tcp.tcp_header_octets;
-    return initiator_octets() + initiator_packets() * (ip_header + tcp_header);
+    return ip_header + (tcp.tcp_header_octets < 20 ? 20 : tcp.tcp_header_octets);
   }
 };
 

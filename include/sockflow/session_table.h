@@ -62,8 +62,6 @@ class SessionTable {
     Session session;
     State state;
     Time deadline;
-    // Told by who connected or accepted, not inferred: no later event knows better.
-    bool owner_is_final;
   };
   using Entries = std::list<Entry>;
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/collectors.h"
 #include "agent/run.h"
 #include "collector/collect.h"
 #include "fmt/format.h"
@@ -91,20 +92,35 @@ std::string ApplyFlags(const RunFlags& flags, Config& config) {
     return error;
   }
   if (flags.pcap) config.capture.tier = Tier::kPcap;
-  if (!flags.collectors.empty()) config.collectors.clear();
+  if (!flags.collectors.empty()) config.collectors = {CollectorGroup{}};
   for (const std::string& url : flags.collectors) {
     CollectorConfig collector;
-    if (!Override(std::optional(url), "--collector", ParseCollectorUrl, collector.url, error)) {
+    if (!Override(std::optional(url), "--collector", ParseCollectorUrl, collector, error)) {
       return error;
     }
-    config.collectors.push_back(collector);
+    collector.place.key = collector.endpoints.front().place.key = "--collector";
+    config.collectors.front().collectors.push_back(std::move(collector));
   }
-  for (CollectorConfig& collector : config.collectors) {
-    if (!Override(flags.profile, "--profile", ParseProfileName, collector.profile, error)) {
-      return error;
+  for (CollectorGroup& group : config.collectors) {
+    for (CollectorConfig& collector : group.collectors) {
+      if (!Override(flags.profile, "--profile", ParseProfileName, collector.profile, error)) {
+        return error;
+      }
+      if (flags.profile) collector.fields.clear();
     }
   }
-  return {};
+  return std::string(CheckCollectors(config.collectors).message());
+}
+
+bool SendsToStandardOutput(const Config& config) {
+  for (const CollectorGroup& group : config.collectors) {
+    for (const CollectorConfig& collector : group.collectors) {
+      for (const EndpointConfig& endpoint : collector.endpoints) {
+        if (endpoint.url.starts_with("stdout:")) return true;
+      }
+    }
+  }
+  return false;
 }
 
 int Run(const RunFlags& flags) {
@@ -126,6 +142,9 @@ int Run(const RunFlags& flags) {
       return Complain(fmt::format("--print: \"{}\" is no format; allowed: text, json", flags.print));
     }
   }
+  if (options.print && SendsToStandardOutput(options.config)) {
+    return Complain("--print: a collector is stdout: already; leave out one of the two");
+  }
   if (file->has_value()) {
     options.reload_config = [flags, name = *file]() -> absl::StatusOr<Config> {
       auto again = LoadConfig(name);
@@ -140,6 +159,9 @@ int Run(const RunFlags& flags) {
   SetUpLog(options.config.log.level);
   for (const std::string& note : loaded->notes) spdlog::info("{}", note);
   if (flags.check) {
+    if (absl::Status usable = CheckTransports(options.config); !usable.ok()) {
+      return Complain(std::string(usable.message()));
+    }
     std::cout << "configuration OK: " << file->value_or("defaults") << "\n";
     return kExitOk;
   }
@@ -186,8 +208,9 @@ void AddRun(CLI::App& app, RunFlags& flags) {
                   "Configuration file; otherwise ./config.yaml, then /etc/sockflow/config.yaml")
       ->type_name("FILE");
   run->add_option("--collector", flags.collectors,
-                  "Send to this collector instead of the configured ones: udp://host[:4739] or "
-                  "tcp://host[:4739]; may be given more than once")
+                  "Send to this collector instead of the configured ones: udp://HOST[:4739], "
+                  "tcp://HOST[:4739], tls://HOST[:4740], dtls://HOST[:4740], file:PATH or stdout:; "
+                  "may be given more than once")
       ->type_name("URL")
       ->allow_extra_args(false);
   run->add_option("--tier", flags.tier,
@@ -200,7 +223,8 @@ void AddRun(CLI::App& app, RunFlags& flags) {
       ->type_name("IF");
   run->add_option("--profile", flags.profile,
                   "What to send to every collector: process (with ntop's process fields), iana "
-                  "(standard fields only)")
+                  "(standard fields only), fixed (those, no variable lengths), full (all there is), "
+                  "ssflow (for its decoder)")
       ->type_name("PROFILE");
   run->add_option("--print", flags.print, "Each exported record on standard output too")
       ->expected(0, 1)

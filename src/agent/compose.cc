@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "agent/compose.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "agent/addresses.h"
-#include "agent/print_transport.h"
+#include "agent/collectors.h"
+#include "agent/host.h"
 #include "enrich/process/process_enricher.h"
 #include "fmt/format.h"
 #include "source/open_event_source.h"
 #include "spdlog/spdlog.h"
-#include "transport/tcp_transport.h"
-#include "transport/udp_transport.h"
-#include "transport/url.h"
 
 namespace sockflow {
 namespace {
-
-// Who watches a terminal should not wait for a message to fill.
-constexpr Duration kLongestPrintInterval = std::chrono::milliseconds(200);
 
 absl::StatusOr<std::unique_ptr<EventSource>> ComposeSource(const Config::Capture& capture) {
   absl::StatusOr<OpenedSource> opened =
@@ -55,71 +48,13 @@ absl::StatusOr<SessionFilter> ComposeFilter(const Config& config) {
   return filter;
 }
 
-absl::StatusOr<std::unique_ptr<Exporter>> ComposeExporter(
-    const Config::Exporter& config, ipfix::Profile profile, Duration interval,
-    std::vector<std::unique_ptr<Transport>> transports) {
-  const Exporter::Options options = {
-      .profile = profile,
-      .encoder = {.observation_domain = config.observation_domain,
-                  .max_message_octets = config.max_message_bytes,
-                  .max_records = config.chunk_size},
-      .interval = interval};
-  auto courier = delivery::Courier::Start(
-      {.preamble = Exporter::PreambleOf(options),
-       .queue_octets = config.queue_bytes,
-       .reconnect_interval = config.reconnect_interval,
-       .template_refresh = config.template_refresh,
-       .template_refresh_messages = config.template_refresh_packets,
-       .burst_messages = config.burst_messages,
-       .first_sequence = config.first_sequence},
-      std::move(transports));
-  if (!courier.ok()) return courier.status();
-  return std::make_unique<Exporter>(options, *std::move(courier));
-}
-
-absl::StatusOr<std::unique_ptr<Transport>> ComposeTransport(const CollectorConfig& collector) {
-  const auto url = transport::ParseUrl(collector.url);
-  if (!url.ok()) return url.status();
-  if (url->scheme == "udp") return std::make_unique<transport::UdpTransport>(*url);
-  if (url->scheme == "tcp") return std::make_unique<transport::TcpTransport>(*url);
-  return absl::InvalidArgumentError(fmt::format(
-      "{}: this version cannot send there; allowed are udp:// and tcp://", collector.url));
-}
-
-absl::StatusOr<std::unique_ptr<Exporter>> ComposeCollector(const Exporters::Facts& facts) {
-  std::vector<std::unique_ptr<Transport>> transports;
-  auto transport = ComposeTransport(facts.collector);
-  if (!transport.ok()) return transport.status();
-  transports.push_back(*std::move(transport));
-  auto exporter = ComposeExporter(facts.exporter, facts.collector.profile, facts.exporter.interval,
-                                  std::move(transports));
-  if (exporter.ok()) {
-    spdlog::info("exporting to {}, profile {}", (*exporter)->name(),
-                 ToString(facts.collector.profile));
-  }
-  return exporter;
-}
-
-absl::Status ReplaceCollectors(const Config& config, Exporters& exporters) {
-  std::vector<Exporters::Facts> wanted;
-  for (const CollectorConfig& collector : config.collectors) {
-    wanted.push_back({collector, config.exporter});
-  }
-  return exporters.Replace(wanted, ComposeCollector, config.exporter.shutdown_time);
-}
-
 absl::StatusOr<Exporters> ComposeExporters(const RunOptions& options) {
   Exporters exporters;
   if (absl::Status made = ReplaceCollectors(options.config, exporters); !made.ok()) return made;
   if (options.print) {
-    const Config::Exporter& config = options.config.exporter;
-    std::vector<std::unique_ptr<Transport>> transports;
-    transports.push_back(std::make_unique<PrintTransport>(*options.print));
-    auto exporter =
-        ComposeExporter(config, ipfix::Profile::kProcess,
-                        std::min(config.interval, kLongestPrintInterval), std::move(transports));
-    if (!exporter.ok()) return exporter.status();
-    exporters.Add(*std::move(exporter));
+    auto printer = ComposePrinter(options.config, *options.print);
+    if (!printer.ok()) return printer.status();
+    exporters.Add(*std::move(printer));
   }
   return exporters;
 }

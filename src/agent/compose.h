@@ -20,8 +20,8 @@ struct RunOptions {
   std::function<absl::StatusOr<Config>()> reload_config;
 };
 
-// Makes the pipeline that the options describe. This is the only place that names concrete sources,
-// enrichers and transports. kInvalidArgument: the options are wrong; any other error: this host, now.
+// Makes the pipeline that the options describe. This is the only place that names concrete sources and
+// enrichers; collectors.h names the transports. kInvalidArgument: the options are wrong; any other error: this host, now.
 absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options);
 
 }  // namespace sockflow

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "agent/exporter.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "delivery/wall_clock.h"
 
 namespace sockflow {
 namespace {
@@ -15,53 +18,87 @@ ipfix::Message Finished(ipfix::MessageEncoder& encoder) {
   return {.octets = {octets.begin(), octets.end()}, .records = records};
 }
 
+Exporter::Options Complete(Exporter::Options options) {
+  options.encoder.observation_domain = options.identity.observation_domain;
+  options.encoder.pen = options.layout.pen();
+  return options;
+}
+
 }  // namespace
 
 delivery::Preamble Exporter::PreambleOf(const Options& options) {
-  delivery::Preamble preamble;
-  ipfix::MessageEncoder encoder(options.encoder);
-  for (const ipfix::Template& description : ipfix::TemplatesOf(options.profile)) {
-    if (encoder.AddTemplate(description)) continue;
-    preamble.push_back(Finished(encoder));
-    (void)encoder.AddTemplate(description);  // an empty message holds any template
-  }
-  preamble.push_back(Finished(encoder));
-  return preamble;
+  return ipfix::MakePreamble(options.layout, options.identity,
+                             {options.encoder.max_message_octets});
 }
 
 Exporter::Exporter(const Options& options, std::unique_ptr<delivery::Courier> courier)
-    : options_(options), courier_(std::move(courier)), encoder_(options.encoder) {}
+    : options_(Complete(options)), courier_(std::move(courier)), encoder_(options_.encoder) {
+  // A reader that keeps no templates could not read them.
+  if (options_.layout.templates_in_each_message()) options_.statistics_interval = {};
+  if (options_.statistics_interval > Duration::zero()) {
+    next_statistics_ = Moment::clock::now() + options_.statistics_interval;
+  }
+}
+
+bool Exporter::Add(const ipfix::SessionTemplate& description, const SessionRecord& record) {
+  if (encoder_.empty() && options_.layout.templates_in_each_message()) {
+    for (const ipfix::Template& each : options_.layout.templates()) {
+      if (!encoder_.AddTemplate(each)) return false;
+    }
+  }
+  return encoder_.Add(description, record);
+}
 
 void Exporter::Export(const SessionRecord& record, Moment now) {
-  const ipfix::Template& description = ipfix::TemplateFor(options_.profile, record);
-  if (!encoder_.Add(description, record)) {
+  const bool is_start = record.kind == SessionRecord::Kind::kStart;
+  if (is_start ? !options_.records.start : !options_.records.end) return;
+  const ipfix::SessionTemplate* const description = options_.layout.For(record);
+  if (description == nullptr) {
+    ++untold_records_;
+    return;
+  }
+  if (!Add(*description, record)) {
     HandOver();
     // No record of ours is longer than the smallest message (message_encoder.h).
-    (void)encoder_.Add(description, record);
+    (void)Add(*description, record);
   }
-  if (record.kind != SessionRecord::Kind::kStart) {
+  if (!is_start) {
     flow_packets_ += record.session.initiator_packets();
     flow_octets_ += record.session.initiator_ip_octets();
   }
   if (encoder_.records() == 1) oldest_record_ = now;
   if (options_.interval == Duration::zero() ||
-      (options_.encoder.max_records != 0 &&
-       encoder_.records() >= options_.encoder.max_records)) {
+      encoder_.records() == options_.encoder.max_records) {
     HandOver();
   }
 }
 
 Exporter::Moment Exporter::NextDeadline() const {
-  return encoder_.records() == 0 ? Moment::max() : oldest_record_ + options_.interval;
+  const Moment records =
+      encoder_.records() == 0 ? Moment::max() : oldest_record_ + options_.interval;
+  return std::min(records, next_statistics_);
 }
 
-void Exporter::OnTime(Moment now) {
-  if (NextDeadline() <= now) HandOver();
+void Exporter::OnTime(Moment now, Metering metering) {
+  if (encoder_.records() != 0 && oldest_record_ + options_.interval <= now) HandOver();
+  if (next_statistics_ > now) return;
+  HandOverStatistics(metering);
+  next_statistics_ = now + options_.statistics_interval;
 }
 
-void Exporter::Finish(Moment deadline) {
+void Exporter::Finish(Moment deadline, Metering metering) {
   HandOver();
+  if (options_.statistics_interval > Duration::zero()) HandOverStatistics(metering);
   courier_->Finish(deadline);
+}
+
+delivery::DeliveryStats Exporter::stats() const {
+  delivery::DeliveryStats stats = courier_->stats();
+  if (untold_records_ > 0) {
+    stats.lost_records += untold_records_;
+    stats.lost_by_reason["not_in_profile"] = untold_records_;
+  }
+  return stats;
 }
 
 void Exporter::HandOver() {
@@ -69,6 +106,28 @@ void Exporter::HandOver() {
   courier_->Put({.message = Finished(encoder_),
                  .flow_packets = std::exchange(flow_packets_, 0),
                  .flow_octets = std::exchange(flow_octets_, 0)});
+}
+
+void Exporter::HandOverStatistics(Metering metering) {
+  const delivery::DeliveryStats stats = this->stats();
+  // What a broken session may not have brought is sent again, and does not count until then. But
+  // these are totals, which never go down.
+  told_.messages = std::max(told_.messages, stats.messages);
+  told_.octets = std::max(told_.octets, stats.octets);
+  told_.records = std::max(told_.records, stats.records);
+  const ipfix::ExportingStatistics exporting = {.messages = told_.messages,
+                                                .octets = told_.octets,
+                                                .records = told_.records,
+                                                .not_sent_records = stats.lost_records,
+                                                .not_sent_packets = stats.lost_flow_packets,
+                                                .not_sent_octets = stats.lost_flow_octets,
+                                                .first_not_sent = stats.first_loss,
+                                                .last_not_sent = stats.last_loss};
+  for (ipfix::Message& message :
+       ipfix::MakeStatistics(options_.layout, options_.identity, exporting, metering(),
+                             WallClockNow(), limits())) {
+    courier_->Put({.message = std::move(message), .kind = delivery::Cargo::Kind::kStatistics});
+  }
 }
 
 }  // namespace sockflow

@@ -7,27 +7,36 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "delivery/courier.h"
+#include "sockflow/config.h"
+#include "sockflow/ipfix/layout.h"
 #include "sockflow/ipfix/message_encoder.h"
-#include "sockflow/ipfix/template.h"
+#include "sockflow/ipfix/options_records.h"
 #include "sockflow/session.h"
 
 namespace sockflow {
 
-// One collector: makes IPFIX messages of records and hands them to the courier that brings them there.
-// A message leaves when it is full or its oldest record has waited long enough.
+// The encoder of one collector: takes records, gathers them in messages, and hands these to the
+// collector's courier when they are full or old enough.
 class Exporter {
  public:
-  // Timers run on a clock that nobody can set.
+  // Of a clock that never goes back.
   using Moment = std::chrono::steady_clock::time_point;
+  // What was not seen, asked for when statistics are due; valid until it is asked for again.
+  using Metering = absl::FunctionRef<ipfix::MeteringStatistics()>;
 
   struct Options {
-    ipfix::Profile profile = ipfix::Profile::kProcess;
+    ipfix::Layout layout = ipfix::Layout::OfProfile(ipfix::Profile::kProcess);
+    RecordChoice records;
+    // Its domain and pen are taken from the others.
     ipfix::MessageEncoder::Options encoder;
+    ipfix::ExporterIdentity identity;
     Duration interval = std::chrono::seconds(1);  // longest wait of a record; 0: none
+    Duration statistics_interval{};               // of the options records with statistics; 0: none
   };
 
-  // What each transport session has to begin with: the templates, whole messages.
+  // What each transport session has to begin with.
   static delivery::Preamble PreambleOf(const Options& options);
 
   Exporter(const Options& options, std::unique_ptr<delivery::Courier> courier);
@@ -36,25 +45,35 @@ class Exporter {
 
   // When OnTime has something to do.
   Moment NextDeadline() const;
-  void OnTime(Moment now);
+  void OnTime(Moment now, Metering metering);
 
-  // Hands over what is there. Nothing may be exported after it; it is sent until the deadline.
-  void Finish(Moment deadline);
+  // Hands over what is there, with statistics if there are to be any. Nothing may be exported after it;
+  // it is sent until the deadline.
+  void Finish(Moment deadline, Metering metering);
   bool finished() const { return courier_->finished(); }
 
-  delivery::DeliveryStats stats() const { return courier_->stats(); }
+  // Those of the courier; records that the layout cannot tell of are lost for the reason
+  // "not_in_profile".
+  delivery::DeliveryStats stats() const;
   const std::string& name() const { return courier_->name(); }
 
  private:
+  // False if the message is full.
+  bool Add(const ipfix::SessionTemplate& description, const SessionRecord& record);
   void HandOver();
+  void HandOverStatistics(Metering metering);
+  ipfix::MessageLimits limits() const { return {options_.encoder.max_message_octets}; }
 
   Options options_;
   std::unique_ptr<delivery::Courier> courier_;
   ipfix::MessageEncoder encoder_;
   Moment oldest_record_ = Moment::max();
+  Moment next_statistics_ = Moment::max();
   // Of the flows in the message under construction.
   uint64_t flow_packets_ = 0;
   uint64_t flow_octets_ = 0;
+  uint64_t untold_records_ = 0;
+  ipfix::ExportingStatistics told_;  // what was sent, as the last statistics had it
 };
 
 }  // namespace sockflow

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/session_hash.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow {
@@ -15,57 +16,90 @@ constexpr auto kFinishPollInterval = std::chrono::milliseconds(1);
 
 }  // namespace
 
-absl::Status Exporters::Replace(const std::vector<Facts>& wanted, const Make& make, Duration time) {
+// The exporter with these facts, if it is there and not taken yet.
+std::unique_ptr<Exporter> Exporters::Take(const Facts& facts) {
+  for (Group& group : groups_) {
+    for (Entry& entry : group.entries) {
+      if (entry.exporter != nullptr && entry.facts == facts) return std::move(entry.exporter);
+    }
+  }
+  return nullptr;
+}
+
+absl::Status Exporters::Replace(const std::vector<CollectorGroup>& wanted,
+                                const Config::Exporter& config, const Make& make, Duration time) {
   // First all that can fail.
-  std::vector<std::unique_ptr<Exporter>> made(wanted.size());
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const bool there = std::ranges::any_of(
-        entries_, [&](const Entry& entry) { return entry.facts == wanted[i]; });
-    if (there) continue;
-    auto exporter = make(wanted[i]);
-    if (!exporter.ok()) return exporter.status();
-    made[i] = *std::move(exporter);
-  }
-  std::vector<Entry> next;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    if (made[i] == nullptr) {
-      const auto old = std::ranges::find_if(entries_, [&](const Entry& entry) {
-        return entry.exporter != nullptr && entry.facts == wanted[i];
+  std::vector<Group> next;
+  for (const CollectorGroup& group : wanted) {
+    next.push_back({.policy = group.policy});
+    for (const CollectorConfig& collector : group.collectors) {
+      Entry entry{.facts = Facts{collector, config},
+                  .place = HashOf(collector.endpoints.front().url)};
+      const bool there = std::ranges::any_of(groups_, [&](const Group& old) {
+        return std::ranges::any_of(old.entries,
+                                   [&](const Entry& e) { return e.facts == entry.facts; });
       });
-      if (old == entries_.end()) continue;  // the same wanted twice
-      made[i] = std::move(old->exporter);
+      if (!there) {
+        auto made = make(*entry.facts);
+        if (!made.ok()) return made.status();
+        entry.exporter = *std::move(made);
+      }
+      next.back().entries.push_back(std::move(entry));
     }
-    next.push_back({wanted[i], std::move(made[i])});
   }
-  for (Entry& entry : entries_) {
-    if (entry.exporter == nullptr) continue;
-    if (!entry.facts.has_value()) {
-      next.push_back(std::move(entry));
-      continue;
+  for (Group& group : next) {
+    for (Entry& entry : group.entries) {
+      if (entry.exporter == nullptr) entry.exporter = Take(*entry.facts);
     }
-    entry.exporter->Finish(Moment::clock::now() + time);
-    retired_.push_back(std::move(entry.exporter));
+    // The same wanted twice, which CheckCollectors refuses.
+    std::erase_if(group.entries, [](const Entry& entry) { return entry.exporter == nullptr; });
   }
-  entries_ = std::move(next);
+  for (Group& group : groups_) {
+    for (Entry& entry : group.entries) {
+      if (entry.exporter == nullptr) continue;
+      if (!entry.facts.has_value()) {
+        next.push_back({});
+        next.back().entries.push_back(std::move(entry));
+        continue;
+      }
+      entry.exporter->Finish(Moment::clock::now() + time, metering_);
+      retired_.push_back(std::move(entry.exporter));
+    }
+  }
+  groups_ = std::move(next);
   return absl::OkStatus();
 }
 
 void Exporters::Add(std::unique_ptr<Exporter> exporter) {
-  entries_.push_back({std::nullopt, std::move(exporter)});
+  groups_.push_back({});
+  groups_.back().entries.push_back({.exporter = std::move(exporter)});
 }
 
 void Exporters::Export(const SessionRecord& record, Moment now) {
-  for (const Entry& entry : entries_) entry.exporter->Export(record, now);
+  for (const Group& group : groups_) {
+    if (group.policy == CollectorGroup::Policy::kHash) {
+      const uint64_t session = HashOf(record.session);
+      std::ranges::max_element(group.entries, {}, [session](const Entry& entry) {
+        return Affinity(session, entry.place);
+      })->exporter->Export(record, now);
+      continue;
+    }
+    for (const Entry& entry : group.entries) entry.exporter->Export(record, now);
+  }
 }
 
 Exporters::Moment Exporters::NextDeadline(Moment now) const {
   Moment next = retired_.empty() ? Moment::max() : now + kRetiredPollInterval;
-  for (const Entry& entry : entries_) next = std::min(next, entry.exporter->NextDeadline());
+  for (const Group& group : groups_) {
+    for (const Entry& entry : group.entries) next = std::min(next, entry.exporter->NextDeadline());
+  }
   return next;
 }
 
 void Exporters::OnTime(Moment now) {
-  for (const Entry& entry : entries_) entry.exporter->OnTime(now);
+  for (const Group& group : groups_) {
+    for (const Entry& entry : group.entries) entry.exporter->OnTime(now, metering_);
+  }
   std::erase_if(retired_, [](const std::unique_ptr<Exporter>& exporter) {
     if (!exporter->finished()) return false;
     const delivery::DeliveryStats stats = exporter->stats();
@@ -77,17 +111,21 @@ void Exporters::OnTime(Moment now) {
 
 void Exporters::Finish(Duration time) {
   const Moment deadline = Moment::clock::now() + time;
-  for (const Entry& entry : entries_) entry.exporter->Finish(deadline);
+  for (const Group& group : groups_) {
+    for (const Entry& entry : group.entries) entry.exporter->Finish(deadline, metering_);
+  }
   const auto wait = [](const Exporter& exporter) {
     while (!exporter.finished()) std::this_thread::sleep_for(kFinishPollInterval);
   };
-  for (const Entry& entry : entries_) wait(*entry.exporter);
+  for (const Exporter* exporter : list()) wait(*exporter);
   for (const auto& exporter : retired_) wait(*exporter);
 }
 
 std::vector<const Exporter*> Exporters::list() const {
   std::vector<const Exporter*> exporters;
-  for (const Entry& entry : entries_) exporters.push_back(entry.exporter.get());
+  for (const Group& group : groups_) {
+    for (const Entry& entry : group.entries) exporters.push_back(entry.exporter.get());
+  }
   return exporters;
 }
 

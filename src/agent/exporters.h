@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,6 +17,7 @@ namespace sockflow {
 class Exporters {
  public:
   using Moment = Exporter::Moment;
+  using Metering = std::function<ipfix::MeteringStatistics()>;
 
   // All that decides how an exporter works: one with equal facts need not be replaced.
   struct Facts {
@@ -25,10 +27,14 @@ class Exporters {
   };
   using Make = std::function<absl::StatusOr<std::unique_ptr<Exporter>>(const Facts&)>;
 
+  // Where statistics take from what was not seen; unset: nothing was lost.
+  void set_metering(Metering metering) { metering_ = std::move(metering); }
+
   // Makes those that are wanted and not there, and retires those that are not wanted: what they hold is
   // sent for at most `time`. All or nothing: at an error everything stays as it was.
-  absl::Status Replace(const std::vector<Facts>& wanted, const Make& make, Duration time);
-  // One that Replace leaves alone.
+  absl::Status Replace(const std::vector<CollectorGroup>& wanted, const Config::Exporter& config,
+                       const Make& make, Duration time);
+  // One that gets every session, and that Replace leaves alone.
   void Add(std::unique_ptr<Exporter> exporter);
 
   void Export(const SessionRecord& record, Moment now);
@@ -44,10 +50,18 @@ class Exporters {
   struct Entry {
     std::optional<Facts> facts;
     std::unique_ptr<Exporter> exporter;
+    uint64_t place = 0;  // of its first URL, for the choice within a group
+  };
+  struct Group {
+    CollectorGroup::Policy policy = CollectorGroup::Policy::kReplicate;
+    std::vector<Entry> entries;
   };
 
-  std::vector<Entry> entries_;
+  std::unique_ptr<Exporter> Take(const Facts& facts);
+
+  std::vector<Group> groups_;
   std::vector<std::unique_ptr<Exporter>> retired_;
+  Metering metering_ = [] { return ipfix::MeteringStatistics(); };
 };
 
 }  // namespace sockflow

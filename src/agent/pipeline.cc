@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "delivery/wall_clock.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -11,20 +12,6 @@ namespace sockflow {
 namespace {
 
 constexpr auto kFilterRefreshInterval = std::chrono::seconds(5);
-
-Time WallClockNow() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
-
-// "ring_buffer_full_close 3, table_full 1", those that are not 0.
-std::string ListLosses(const std::vector<LossCounter>& losses) {
-  std::string list;
-  for (const LossCounter& loss : losses) {
-    if (loss.count == 0) continue;
-    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", loss.reason, loss.count);
-  }
-  return list;
-}
 
 // What has been added to each counter.
 std::vector<LossCounter> Difference(const std::vector<LossCounter>& now,
@@ -43,7 +30,12 @@ Pipeline::Pipeline(std::unique_ptr<EventSource> source,
       enrichers_(std::move(enrichers)),
       exporters_(std::move(exporters)),
       options_(std::move(options)),
-      sessions_(options_.sessions) {}
+      sessions_(options_.sessions) {
+  exporters_.set_metering([this] {
+    UpdateLosses();
+    return losses_.statistics();
+  });
+}
 
 void Pipeline::Stop() {
   stop_.store(true);
@@ -119,16 +111,22 @@ absl::Status Pipeline::Run() {
   return status;
 }
 
+void Pipeline::UpdateLosses() {
+  std::vector<LossCounter> counters = source_->stats().lost;
+  counters.push_back({"session_evicted", sessions_.stats().evicted});
+  counters.push_back({"late_accept", sessions_.stats().late});
+  losses_.Update(std::move(counters), WallClockNow());
+}
+
 void Pipeline::LogNewLosses() {
-  std::vector<LossCounter> losses = source_->stats().lost;
-  losses.push_back({"session_evicted", sessions_.stats().evicted});
-  const std::string news = ListLosses(Difference(losses, logged_losses_));
+  UpdateLosses();
+  const std::string news = ListLosses(Difference(losses_.counters(), logged_losses_));
   if (!news.empty()) {
     spdlog::warn("not seen or incomplete in the last {} s: {}",
                  std::chrono::duration_cast<std::chrono::seconds>(options_.stats_interval).count(),
                  news);
   }
-  logged_losses_ = std::move(losses);
+  logged_losses_ = losses_.counters();
 }
 
 std::string Pipeline::Summary() {
@@ -147,10 +145,8 @@ std::string Pipeline::Summary() {
     for (const auto& [reason, records] : stats.lost_by_reason) reasons.push_back({reason, records});
     if (!reasons.empty()) text += fmt::format(" ({})", ListLosses(reasons));
   }
-  std::vector<LossCounter> losses = source.lost;
-  losses.push_back({"session_evicted", sessions.evicted});
-  losses.push_back({"late_accept", sessions.late});
-  const std::string lost = ListLosses(losses);
+  UpdateLosses();
+  const std::string lost = ListLosses(losses_.counters());
   return text + "; lost by reason: " + (lost.empty() ? "nothing" : lost);
 }
 

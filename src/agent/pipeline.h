@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "agent/exporters.h"
+#include "agent/losses.h"
 #include "session/session_filter.h"
 #include "sockflow/enricher.h"
 #include "sockflow/event_source.h"
@@ -55,6 +56,7 @@ class Pipeline {
   void OnRecord(Session& session, SessionRecord::Kind kind);
   Moment NextDeadline(Moment now) const;
   void OnTime(Moment now);
+  void UpdateLosses();
   void LogNewLosses();
   std::string Summary();
 
@@ -72,6 +74,7 @@ class Pipeline {
   Moment next_filter_refresh_ = Moment::max();
   uint64_t filtered_records_ = 0;
   uint64_t records_ = 0;
+  Losses losses_;
   std::vector<LossCounter> logged_losses_;
 };
 

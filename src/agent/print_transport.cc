@@ -20,7 +20,8 @@ Transport::Result PrintTransport::Send(Messages messages, transport::Waiter&, Cl
   for (const std::span<const uint8_t> message : messages) {
     const absl::Status decoded =
         decoder_.Decode(name_, message, [this](const ipfix::RecordView& record) {
-          printer_->Print(record, &lines_);
+          // What options records tell is for other machines.
+          if (record.description.scope_fields == 0) printer_->Print(record, &lines_);
         });
     // Does not happen: it is our own.
     if (!decoded.ok()) return {.outcome = Outcome::kMessageLost, .status = decoded};

@@ -11,6 +11,8 @@ namespace sockflow {
 int RunAgent(const RunOptions& options) {
   // A reader of --print that goes away is an error of that output, not the end of the agent.
   std::signal(SIGPIPE, SIG_IGN);
+  // A limit of the size of files (ulimit -f) is an error of the write, too.
+  std::signal(SIGXFSZ, SIG_IGN);
   BlockSignals();  // before name look-ups start threads
   auto pipeline = Compose(options);
   if (!pipeline.ok()) {

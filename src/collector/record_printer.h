@@ -54,7 +54,8 @@ struct TextStyle {
 // from time to time. For anything else: the defaults.
 TextStyle TextStyleFor(int descriptor);
 
-// One aligned line for each record of a session, an element=value line for any other record.
+// One aligned line for each record of a session, an element=value line for any other record, none for
+// records that explain others (types of elements, names of domains).
 // The end of the session on the side of the process comes first, and the arrow says who opened it:
 // `10.0.0.1:40000 -> 192.0.2.1:443` is a connect, `10.0.0.1:22 <- 192.0.2.9:50000` an accept.
 std::unique_ptr<RecordPrinter> MakeTextPrinter(const TextStyle& style);

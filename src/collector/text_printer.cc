@@ -27,13 +27,27 @@ using ipfix::DecodedTemplate;
 using ipfix::RecordView;
 using Octets = std::span<const uint8_t>;
 
+// What explains other records, and comes again and again: RFC 5610's records of types, names of
+// domains.
+bool IsExplanation(const DecodedTemplate& description) {
+  constexpr std::string_view kExplaining[] = {"informationElementName", "observationDomainName"};
+  return description.scope_fields > 0 &&
+         std::ranges::any_of(description.fields, [&](const DecodedField& field) {
+           return field.element != nullptr &&
+                  std::ranges::find(kExplaining, field.element->name) != std::end(kExplaining);
+         });
+}
+
 struct Plan {
   SessionPlan session;
+  bool is_explanation = false;
   std::vector<std::string> names;  // of the fields, if it is no session
 };
 
 Plan MakePlan(const DecodedTemplate& description) {
-  Plan plan{.session = SessionPlan(description), .names = {}};
+  Plan plan{.session = SessionPlan(description),
+            .is_explanation = IsExplanation(description),
+            .names = {}};
   if (plan.session.is_session()) return plan;
   for (const DecodedField& field : description.fields) {
     if (field.element == nullptr) {
@@ -72,6 +86,7 @@ class TextPrinter : public RecordPrinter {
 
   void Print(const RecordView& record, std::string* out) override {
     const Plan& plan = plans_.For(record.description, MakePlan);
+    if (plan.is_explanation) return;
     line_.Clear();
     if (plan.session.is_session()) {
       if (lines_ == 0 || (style_.header_every > 0 && lines_ % style_.header_every == 0)) {

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "config/keys.h"
 #include "config/reader.h"
 #include "fmt/format.h"
@@ -17,13 +18,25 @@
 namespace sockflow {
 namespace config {
 
+namespace {
+
+// Sound by a unit test.
+Value DefaultOf(const Key& key) {
+  std::string_view text = key.default_value;
+  const bool quoted = text.starts_with('"');
+  const bool is_list = text.starts_with('[');
+  if (quoted || is_list) text = text.substr(1, text.size() - 2);
+  if (!is_list) return *ReadValue(key, text);
+  Value value;
+  value.names = absl::StrSplit(std::string(text), ", ");
+  return value;
+}
+
+}  // namespace
+
 void ApplyDefaults(Draft& draft) {
   for (const Key& key : Keys()) {
-    if (key.set == nullptr) continue;
-    std::string_view text = key.default_value;
-    if (text.size() >= 2 && text.front() == '"') text = text.substr(1, text.size() - 2);
-    // Sound by a unit test.
-    key.set(draft, *ReadValue(key, text));
+    if (key.set != nullptr) key.set(draft, DefaultOf(key));
   }
 }
 
@@ -32,8 +45,10 @@ void SettleCollectors(Draft& draft) {
     const transport::Url url = {.scheme = "udp",
                                 .host = draft.collector_host,
                                 .port = draft.collector_port};
-    const Key& profile = *FindKey("collectors.profile");
-    draft.collectors.push_back({url.ToString(), *ipfix::ParseProfile(profile.default_value)});
+    CollectorConfig collector = DefaultCollector();
+    collector.endpoints.push_back({.url = url.ToString(), .tls = {}, .place = draft.collector_place});
+    collector.place = draft.collector_place;
+    draft.collectors.push_back({.collectors = {std::move(collector)}});
   }
   draft.config.collectors = std::move(draft.collectors);
 }
@@ -62,6 +77,20 @@ absl::StatusOr<std::string> ReadFile(const std::string& file) {
 }
 
 }  // namespace config
+
+std::string Place::ToString() const {
+  return file.empty() ? key : fmt::format("{}:{}: {}", file, line, key);
+}
+
+CollectorConfig DefaultCollector() {
+  CollectorConfig collector;
+  for (const config::Key& key : config::Keys()) {
+    if (key.set_collector != nullptr && !key.default_value.empty()) {
+      key.set_collector(collector, config::DefaultOf(key));
+    }
+  }
+  return collector;
+}
 
 Config::Config() {
   config::Draft draft(*this);
@@ -120,7 +149,7 @@ std::string ExampleConfig() {
     const size_t dot = key.name.find('.');
     const std::string_view head = dot == key.name.npos ? "" : key.name.substr(0, dot);
     // Keys of a list's items are told of with the list, whose default has no items.
-    const bool in_item = key.set == nullptr && key.type != config::Type::kList;
+    const bool in_item = config::IsOfItem(key.name);
     out += '\n';
     if (!in_item && head != section && !head.empty()) out += fmt::format("{}:\n", head);
     section = head;
@@ -131,7 +160,7 @@ std::string ExampleConfig() {
       out += fmt::format("{}# {}\n", indent, prose.substr(0, end));
       prose.remove_prefix(end == prose.npos ? prose.size() : end + 1);
     }
-    if (key.type != config::Type::kList) {
+    if (in_item || key.type != config::Type::kItems) {
       out += fmt::format("{}# Allowed: {}.\n", indent, config::Allowed(key));
     }
     if (!in_item) {

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "config/values.h"
 
 namespace sockflow::config {
 namespace {
+
+using namespace std::chrono_literals;
 
 // "auto", then the tiers in their order.
 constexpr std::string_view kTierWords[] = {"auto", "fentry", "kprobe", "tracepoint", "pcap"};
@@ -19,8 +22,28 @@ std::optional<Tier> TierOfWord(size_t word) {
 
 constexpr std::string_view kLevelWords[] = {"trace", "debug", "info", "warning", "error"};
 
+constexpr std::string_view kCompressionWords[] = {"none", "gzip", "zstd"};
+constexpr std::string_view kRecordWords[] = {"start", "end"};
+constexpr std::string_view kPolicyWords[] = {kReplicate, kFailover, kHash};
+
+constexpr std::string_view kSecureSchemes[] = {"tls", "dtls"};
+constexpr std::string_view kNetworkSchemes[] = {"udp", "tcp", "tls", "dtls"};
+constexpr std::string_view kFileSchemes[] = {"file"};
+
+RecordChoice RecordsOf(const Value& value) {
+  const auto has = [&](std::string_view word) {
+    return std::find(value.names.begin(), value.names.end(), word) != value.names.end();
+  };
+  return {.start = has("start"), .end = has("end")};
+}
+
 std::span<const std::string_view> TierWords() { return kTierWords; }
 std::span<const std::string_view> LevelWords() { return kLevelWords; }
+std::span<const std::string_view> CompressionWords() { return kCompressionWords; }
+std::span<const std::string_view> RecordWords() { return kRecordWords; }
+std::span<const std::string_view> PolicyWords() { return kPolicyWords; }
+
+constexpr std::string_view kPemRule = "the path of a PEM file that this user may read";
 
 // Keys of a section stand together: config.example.yaml follows this order.
 constexpr Key kKeys[] = {
@@ -53,24 +76,132 @@ constexpr Key kKeys[] = {
      .set = [](Draft& d, const Value& v) { d.collector_port = static_cast<uint16_t>(v.number); },
      .prose = "The UDP port of that collector."},
     {.name = "collectors",
-     .type = Type::kList,
+     .type = Type::kItems,
      .default_value = "[]",
-     .prose = "Instead of \"collector\" above (remove that then): any number of collectors, each\n"
-              "with its own profile, or as a URL alone.\n"
+     .text_rule = "a list of URLs, of maps with url, or of groups with policy and collectors",
+     .prose = "Instead of \"collector\" above (remove that then): any number of collectors. Each is\n"
+              "a URL, a map of the keys below, or a group of collectors with a policy.\n"
               "  collectors:\n"
-              "    - url: udp://192.0.2.1:4739\n"
+              "    - udp://192.0.2.1\n"
+              "    - url: udp://[2001:db8::1]:4739\n"
               "      profile: iana\n"
-              "    - udp://[2001:db8::1]"},
+              "    - policy: failover\n"
+              "      collectors: [tcp://a.example, tcp://b.example]\n"
+              "    - policy: hash\n"
+              "      records: [end]\n"
+              "      collectors:\n"
+              "        - udp://a.example\n"
+              "        - url: udp://b.example\n"
+              "          records: [start, end]\n"
+              "    - url: file:/var/lib/sockflow/sessions\n"
+              "      file: {max_seconds: 600, compression: zstd}"},
     {.name = "collectors.url",
-     .text_rule = "udp://HOST[:PORT] or tcp://HOST[:PORT], an IPv6 address in brackets",
-     .read = ParseCollectorUrl,
-     .prose = "Where to send. The port is 4739 unless given."},
+     .text_rule = "a URL such as udp://HOST[:PORT], with an IPv6 address in brackets",
+     .read = ReadUrl,
+     .set_endpoint = [](EndpointConfig& e, const Value& v) { e.url = v.text; },
+     .prose = "Where to send: udp://HOST, tcp://HOST, tls://HOST, dtls://HOST, each with :PORT or\n"
+              "without (4739; tls and dtls: 4740); file:PATH; \"stdout:\" in quotes."},
     {.name = "collectors.profile",
      .type = Type::kWord,
      .default_value = "process",
      .words = ipfix::ProfileNames,
-     .prose = "What a record holds: the session with its process, or only elements of the IANA\n"
-              "registry."},
+     .set_collector =
+         [](CollectorConfig& c, const Value& v) {
+           c.profile = *ipfix::ParseProfile(ipfix::ProfileNames()[v.number]);
+         },
+     .prose = "What a record holds. \"sockflow fields --profile NAME\" lists the elements."},
+    {.name = "collectors.fields",
+     .type = Type::kNames,
+     .text_rule = "names of information elements, as \"sockflow fields\" lists them",
+     .read = ReadText,
+     .set_collector = [](CollectorConfig& c, const Value& v) { c.fields = v.names; },
+     .prose = "Instead of a profile: the elements of a record, in this order."},
+    {.name = "collectors.records",
+     .type = Type::kWords,
+     .default_value = "[start, end]",
+     .words = RecordWords,
+     .set_collector = [](CollectorConfig& c, const Value& v) { c.records = RecordsOf(v); },
+     .prose = "Which records of a session are sent. [end]: one record for each session."},
+    {.name = "collectors.tls.ca",
+     .text_rule = kPemRule,
+     .read = ReadPemPath,
+     .schemes = kSecureSchemes,
+     .set_endpoint = [](EndpointConfig& e, const Value& v) { e.tls.ca = v.text; },
+     .prose = "The authorities that the collector's certificate may come from. Not given: those\n"
+              "that this host trusts."},
+    {.name = "collectors.tls.certificate",
+     .text_rule = kPemRule,
+     .read = ReadPemPath,
+     .schemes = kSecureSchemes,
+     .set_endpoint = [](EndpointConfig& e, const Value& v) { e.tls.certificate = v.text; },
+     .prose = "The certificate that this host shows, with those between it and its authority.\n"
+              "RFC 7011 11.3 asks both sides for one."},
+    {.name = "collectors.tls.key",
+     .text_rule = kPemRule,
+     .read = ReadPemPath,
+     .schemes = kSecureSchemes,
+     .set_endpoint = [](EndpointConfig& e, const Value& v) { e.tls.key = v.text; },
+     .prose = "The private key of that certificate."},
+    {.name = "collectors.tls.server_name",
+     .text_rule = "an IP address or a host name",
+     .read = ReadHost,
+     .schemes = kSecureSchemes,
+     .set_endpoint = [](EndpointConfig& e, const Value& v) { e.tls.server_name = v.text; },
+     .prose = "The name that the collector's certificate must show. Not given: the host of the URL."},
+    {.name = "collectors.spool.directory",
+     .text_rule = "the absolute path of a directory",
+     .read = ReadDirectory,
+     .schemes = kNetworkSchemes,
+     .set_collector = [](CollectorConfig& c, const Value& v) { c.spool.directory = v.text; },
+     .prose = "Where records wait that memory has no room for; they survive a restart. Each\n"
+              "collector has a directory of its own. Not given: no spool."},
+    {.name = "collectors.spool.max_bytes",
+     .type = Type::kNumber,
+     .default_value = "1073741824",
+     .min = 1048576,
+     .max = 1099511627776,
+     .schemes = kNetworkSchemes,
+     .set_collector = [](CollectorConfig& c, const Value& v) { c.spool.max_bytes = v.number; },
+     .prose = "Most that the spool may hold; what does not fit is lost, and counted."},
+    {.name = "collectors.file.max_bytes",
+     .type = Type::kNumber,
+     .default_value = "104857600",
+     .min = 262144,
+     .max = 1099511627776,
+     .schemes = kFileSchemes,
+     .set_collector = [](CollectorConfig& c, const Value& v) { c.file.max_bytes = v.number; },
+     .prose = "The size at which the next file begins, as ls shows it."},
+    {.name = "collectors.file.max_seconds",
+     .type = Type::kSeconds,
+     .default_value = "3600",
+     .shortest = 1s,
+     .longest = 744h,
+     .schemes = kFileSchemes,
+     .set_collector = [](CollectorConfig& c, const Value& v) { c.file.max_age = v.duration; },
+     .prose = "The next file also begins at each multiple of this since 1970: 3600 is every full\n"
+              "hour."},
+    {.name = "collectors.file.compression",
+     .type = Type::kWord,
+     .default_value = "none",
+     .words = CompressionWords,
+     .schemes = kFileSchemes,
+     .set_collector =
+         [](CollectorConfig& c, const Value& v) {
+           c.file.compression = static_cast<Compression>(v.number);
+         },
+     .prose = "How files are compressed."},
+    {.name = kPolicyKey,
+     .type = Type::kWord,
+     .words = PolicyWords,
+     .prose = "What a group does. replicate: each of its collectors gets every session, as without\n"
+              "a group. failover: the first that works gets all; they have one profile and one\n"
+              "queue, and only url and tls of their own. hash: each session goes to one of them,\n"
+              "its start and its end to the same."},
+    {.name = kMembersKey,
+     .type = Type::kItems,
+     .text_rule = "a list of URLs, or of maps with url",
+     .prose = "The collectors of a group. Keys of the group hold for each of them that does not\n"
+              "give its own and whose URL they go with."},
     {.name = "capture.tier",
      .type = Type::kWord,
      .default_value = "auto",
@@ -102,8 +233,8 @@ constexpr Key kKeys[] = {
     {.name = "exporter.interval_seconds",
      .type = Type::kSeconds,
      .default_value = "1",
-     .min = 0,
-     .max = 3600,
+     .shortest = 0s,
+     .longest = 1h,
      .set = [](Draft& d, const Value& v) { d.config.exporter.interval = v.duration; },
      .prose = "How long a record may wait for its message to fill. 0: sent at once."},
     {.name = "exporter.chunk_size",
@@ -119,8 +250,8 @@ constexpr Key kKeys[] = {
     {.name = "exporter.template_refresh_seconds",
      .type = Type::kSeconds,
      .default_value = "30",
-     .min = 1,
-     .max = 86400,
+     .shortest = 1s,
+     .longest = 24h,
      .set = [](Draft& d, const Value& v) { d.config.exporter.template_refresh = v.duration; },
      .prose = "How often the templates are sent again over UDP. A collector that starts late can\n"
               "read nothing before they come."},
@@ -152,6 +283,14 @@ constexpr Key kKeys[] = {
            d.config.exporter.observation_domain = static_cast<uint32_t>(v.number);
          },
      .prose = "The observation domain id that tells exporters behind one address apart."},
+    {.name = "exporter.reconnect_seconds",
+     .type = Type::kSeconds,
+     .default_value = "60",
+     .shortest = 100ms,
+     .longest = 24h,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.reconnect_interval = v.duration; },
+     .prose = "How long after one attempt to connect the next may follow. RFC 7011 10.4.4 asks for\n"
+              "at least a minute by default."},
     {.name = "exporter.queue_bytes",
      .type = Type::kNumber,
      .default_value = "8388608",
@@ -161,15 +300,8 @@ constexpr Key kKeys[] = {
          [](Draft& d, const Value& v) {
            d.config.exporter.queue_bytes = static_cast<uint32_t>(v.number);
          },
-     .prose = "Memory for records that wait for a collector that is slow or away, for each collector.\n"
-              "What does not fit is lost and counted."},
-    {.name = "exporter.reconnect_seconds",
-     .type = Type::kSeconds,
-     .default_value = "60",
-     .min = 0,
-     .max = 86400,
-     .set = [](Draft& d, const Value& v) { d.config.exporter.reconnect_interval = v.duration; },
-     .prose = "Shortest time between two attempts to reach a collector (RFC 7011 10.4.4)."},
+     .prose = "Memory for records that wait to be sent, for each collector. What does not fit is\n"
+              "lost, and counted."},
     {.name = "exporter.burst_messages",
      .type = Type::kNumber,
      .default_value = "16",
@@ -179,8 +311,43 @@ constexpr Key kKeys[] = {
          [](Draft& d, const Value& v) {
            d.config.exporter.burst_messages = static_cast<uint32_t>(v.number);
          },
-     .prose = "Most messages sent back to back over UDP: a collector must have room for so many in its\n"
-              "receive buffer. A millisecond passes between two bursts. 0: no limit."},
+     .prose = "Most messages sent back to back over UDP: a collector must have room for so many\n"
+              "in its receive buffer. A millisecond passes between two bursts. 0: no limit."},
+    {.name = "exporter.shutdown_seconds",
+     .type = Type::kSeconds,
+     .default_value = "5",
+     .shortest = 0s,
+     .longest = 1h,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.shutdown_time = v.duration; },
+     .prose = "How long the end of the agent may take to send what still waits."},
+    {.name = "exporter.statistics_seconds",
+     .type = Type::kSeconds,
+     .default_value = "60",
+     .shortest = 0s,
+     .longest = 24h,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.statistics_interval = v.duration; },
+     .prose = "How often a collector is sent the statistics of the exporter: what was sent, what\n"
+              "was lost and why (options records). 0: never."},
+    {.name = "exporter.domain_name",
+     .default_value = "\"\"",
+     .text_rule = "a name of up to 255 octets without control characters, or nothing",
+     .read = ReadDomainName,
+     .may_be_empty = true,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.domain_name = v.text; },
+     .prose = "The name of the observation domain (observationDomainName). Nothing: the name of\n"
+              "this host."},
+    {.name = "exporter.pen",
+     .type = Type::kNumber,
+     .default_value = "0",
+     .min = 0,
+     .max = 4294967295,
+     .check = CheckPen,
+     .set =
+         [](Draft& d, const Value& v) {
+           d.config.exporter.pen = static_cast<uint32_t>(v.number);
+         },
+     .prose = "Your private enterprise number, for elements that no registry has. 0: they are not\n"
+              "sent."},
     {.name = "exporter.first_sequence",
      .type = Type::kNumber,
      .default_value = "0",
@@ -190,15 +357,8 @@ constexpr Key kKeys[] = {
          [](Draft& d, const Value& v) {
            d.config.exporter.first_sequence = static_cast<uint32_t>(v.number);
          },
-     .prose = "Sequence number of the first message, to test how a collector counts past 4294967295.\n"
-              "RFC 7011 wants 0."},
-    {.name = "exporter.shutdown_seconds",
-     .type = Type::kSeconds,
-     .default_value = "5",
-     .min = 0,
-     .max = 3600,
-     .set = [](Draft& d, const Value& v) { d.config.exporter.shutdown_time = v.duration; },
-     .prose = "How long the agent may take at its end to send what waits."},
+     .prose = "Sequence number of the first message, to test how a collector counts past\n"
+              "4294967295. RFC 7011 wants 0."},
     {.name = "log.level",
      .type = Type::kWord,
      .default_value = "info",
@@ -208,8 +368,8 @@ constexpr Key kKeys[] = {
     {.name = "log.stats_interval_seconds",
      .type = Type::kSeconds,
      .default_value = "60",
-     .min = 0,
-     .max = 86400,
+     .shortest = 0s,
+     .longest = 24h,
      .set = [](Draft& d, const Value& v) { d.config.log.stats_interval = v.duration; },
      .prose = "How often statistics and losses may be logged. 0: never."},
 };
@@ -224,6 +384,8 @@ const Key* FindKey(std::string_view name) {
   return key == std::end(kKeys) ? nullptr : key;
 }
 
+bool IsOfItem(std::string_view name) { return name.starts_with("collectors."); }
+
 bool IsSection(std::string_view name) {
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const Key& key) {
     return key.name.size() > name.size() && key.name.starts_with(name) &&
@@ -237,6 +399,10 @@ namespace sockflow {
 
 std::string_view ToString(LogLevel level) {
   return config::kLevelWords[static_cast<size_t>(level)];
+}
+
+std::string_view ToString(Compression compression) {
+  return config::kCompressionWords[static_cast<size_t>(compression)];
 }
 
 absl::StatusOr<std::optional<Tier>> ParseTier(std::string_view text) {

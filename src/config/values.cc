@@ -5,13 +5,15 @@
 #include <bit>
 #include <charconv>
 #include <chrono>
-#include <limits>
+#include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "config/keys.h"
+#include "config/reader.h"
 #include "fmt/format.h"
+#include "sockflow/ipfix/element.h"
 #include "transport/url.h"
 
 namespace sockflow::config {
@@ -21,32 +23,6 @@ std::string Trim(std::string_view text) {
   std::string trimmed(text);
   absl::StripAsciiWhitespace(&trimmed);
   return trimmed;
-}
-
-std::string Fold(std::string_view text) {
-  std::string folded(text);
-  for (char& c : folded) {
-    c = c == '-' ? '_' : absl::ascii_tolower(static_cast<unsigned char>(c));
-  }
-  return folded;
-}
-
-// Letters to insert, delete, replace or swap with their neighbour (optimal string alignment).
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    before.swap(above);
-    above.swap(row);
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
-      }
-    }
-  }
-  return row[b.size()];
 }
 
 absl::Status Wrong(const Key& key, std::string_view text, std::string_view what) {
@@ -73,8 +49,13 @@ absl::StatusOr<Value> ReadNumber(const Key& key, const std::string& text) {
   if (key.power_of_two && !std::has_single_bit(value.number)) {
     return Wrong(key, text, "is not a power of two");
   }
+  if (key.check != nullptr) {
+    if (absl::Status status = key.check(value); !status.ok()) return status;
+  }
   return value;
 }
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 absl::StatusOr<Value> ReadSeconds(const Key& key, const std::string& text) {
   double seconds = 0;
@@ -84,8 +65,8 @@ absl::StatusOr<Value> ReadSeconds(const Key& key, const std::string& text) {
     return Wrong(key, text, "is not a number of seconds");
   }
   // Written so that not-a-number is out of range, too.
-  if (error != std::errc() || !(seconds >= static_cast<double>(key.min) &&
-                                seconds <= static_cast<double>(key.max))) {
+  if (error != std::errc() ||
+      !(seconds >= Seconds(key.shortest) && seconds <= Seconds(key.longest))) {
     return Wrong(key, text, "is out of range");
   }
   Value value;
@@ -109,36 +90,13 @@ std::string Quote(std::string_view text) {
   return fmt::format("\"{}{}\"", absl::Utf8SafeCHexEscape(std::string(text)), cut ? "..." : "");
 }
 
-std::string ListOf(std::span<const std::string_view> words) {
-  if (words.size() < 2) return std::string(words.empty() ? "" : words.front());
-  return fmt::format("{} or {}", fmt::join(words.first(words.size() - 1), ", "), words.back());
-}
-
-std::string_view Nearest(std::string_view text, std::span<const std::string_view> words) {
-  constexpr size_t kLongest = 64;  // longer than any word of ours, and cheap to compare
-  if (text.empty() || text.size() > kLongest) return {};
-  const std::string folded = Fold(text);
-  std::string_view nearest;
-  size_t least = std::numeric_limits<size_t>::max();
-  for (const std::string_view word : words) {
-    const size_t distance = Distance(folded, Fold(word));
-    if (distance < least && distance <= std::max<size_t>(1, word.size() / 3)) {
-      least = distance;
-      nearest = word;
-    }
-  }
-  return nearest;
-}
-
 absl::StatusOr<size_t> ReadWord(std::string_view text, std::span<const std::string_view> words) {
   const auto found = std::find(words.begin(), words.end(), text);
   if (found != words.end()) return static_cast<size_t>(found - words.begin());
-  const std::string_view nearest = Nearest(text, words);
   return absl::InvalidArgumentError(
       fmt::format("{}{}; allowed is {}",
                   text.empty() ? "has no value" : Quote(text) + " is not known",
-                  nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest),
-                  ListOf(words)));
+                  DidYouMean(NearestWords(text, words, 1)), ListOf(words)));
 }
 
 absl::StatusOr<std::string> ReadHost(std::string_view text) {
@@ -156,19 +114,94 @@ absl::StatusOr<std::string> ReadSourceHost(std::string_view text) {
   return ReadHost(host);
 }
 
+absl::StatusOr<std::string> ReadUrl(std::string_view text) {
+  const absl::StatusOr<transport::Url> url = transport::ParseUrl(Trim(text));
+  if (!url.ok()) return url.status();
+  return url->ToString();
+}
+
+absl::StatusOr<std::string> ReadText(std::string_view text) {
+  std::string trimmed = Trim(text);
+  if (trimmed.empty()) return absl::InvalidArgumentError("has no value");
+  return trimmed;
+}
+
+absl::StatusOr<std::string> ReadPemPath(std::string_view text) {
+  std::string path = Trim(text);
+  if (path.empty()) {
+    return absl::InvalidArgumentError("has no value; allowed is the path of a PEM file");
+  }
+  if (absl::Status status = ReadFile(path).status(); !status.ok()) return status;
+  return path;
+}
+
+absl::StatusOr<std::string> ReadDirectory(std::string_view text) {
+  const std::string path = Trim(text);
+  if (!path.starts_with('/')) {
+    return absl::InvalidArgumentError(
+        path.empty() ? "has no value; allowed is the absolute path of a directory"
+                     : fmt::format("{} is not absolute; allowed is the absolute path of a directory",
+                                   Quote(path)));
+  }
+  // So that one directory has one name.
+  std::string normal = std::filesystem::path(path).lexically_normal().string();
+  if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  return normal;
+}
+
+absl::StatusOr<std::string> ReadDomainName(std::string_view text) {
+  std::string name = Trim(text);
+  if (name.size() > 255 || std::any_of(name.begin(), name.end(), [](unsigned char c) {
+        return absl::ascii_iscntrl(c);
+      })) {
+    return Wrong(*FindKey("exporter.domain_name"), name, "cannot be such a name");
+  }
+  return name;
+}
+
+absl::Status CheckPen(const Value& pen) {
+  constexpr std::pair<uint64_t, std::string_view> kOfOthers[] = {
+      {ipfix::kReverse, "stands for reverse elements (RFC 5103)"},
+      {ipfix::kNtop, "is ntop's"},
+      {56506, "is Antrea's"},
+  };
+  for (const auto& [number, reason] : kOfOthers) {
+    if (pen.number == number) {
+      return absl::InvalidArgumentError(fmt::format(
+          "{} {}, and elements under it mean something else; allowed is the number that IANA gave "
+          "to you, or 0",
+          number, reason));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string NoteOnPen(uint32_t pen) {
+  constexpr uint32_t kDocumentation = 32473;  // RFC 5612
+  if (pen != kDocumentation) return {};
+  return fmt::format(
+      "{} is for documentation alone (RFC 5612); before others receive this, ask IANA for a number "
+      "of your own",
+      pen);
+}
+
 std::string Allowed(const Key& key) {
   switch (key.type) {
     case Type::kText:
+    case Type::kItems:
       return std::string(key.text_rule);
     case Type::kNumber:
       return fmt::format("a {} from {} to {}", key.power_of_two ? "power of two" : "whole number",
                          key.min, key.max);
     case Type::kSeconds:
-      return fmt::format("a number of seconds from {} to {}", key.min, key.max);
+      return fmt::format("a number of seconds from {} to {}", Seconds(key.shortest),
+                         Seconds(key.longest));
     case Type::kWord:
       return ListOf(key.words());
-    case Type::kList:
-      return "a list of URLs, or of maps with url and profile";
+    case Type::kWords:
+      return fmt::format("a list [...] of {}", ListOf(key.words()));
+    case Type::kNames:
+      return fmt::format("a list [...] of {}", key.text_rule);
   }
   return "";
 }
@@ -190,10 +223,20 @@ absl::StatusOr<Value> ReadValue(const Key& key, std::string_view text) {
       if (!word.ok()) return word.status();
       return Value{.number = *word};
     }
-    case Type::kList:
+    case Type::kWords:
+    case Type::kNames:
+    case Type::kItems:
       break;
   }
   return Wrong(key, trimmed, "is a single value where a list belongs");
+}
+
+absl::StatusOr<std::string> ReadName(const Key& key, std::string_view text) {
+  const std::string trimmed = Trim(text);
+  if (key.read != nullptr) return key.read(trimmed);
+  const absl::StatusOr<size_t> word = ReadWord(trimmed, key.words());
+  if (!word.ok()) return word.status();
+  return trimmed;
 }
 
 }  // namespace sockflow::config
@@ -217,10 +260,12 @@ absl::StatusOr<std::string> ParseInterfaceName(std::string_view text) {
   return name;
 }
 
-absl::StatusOr<std::string> ParseCollectorUrl(std::string_view text) {
-  const absl::StatusOr<transport::Url> url = transport::ParseUrl(config::Trim(text));
+absl::StatusOr<CollectorConfig> ParseCollectorUrl(std::string_view text) {
+  absl::StatusOr<std::string> url = config::ReadUrl(text);
   if (!url.ok()) return url.status();
-  return url->ToString();
+  CollectorConfig collector = DefaultCollector();
+  collector.endpoints.push_back({.url = *std::move(url)});
+  return collector;
 }
 
 absl::StatusOr<ipfix::Profile> ParseProfileName(std::string_view text) {

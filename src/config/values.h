@@ -5,8 +5,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "config/keys.h"
+#include "sockflow/words.h"
 
 // Single values of a configuration, and words for what is wrong with them.
 namespace sockflow::config {
@@ -14,18 +17,21 @@ namespace sockflow::config {
 // Text from a file, cut and escaped so that a message stays one line: "\"eth0\"".
 std::string Quote(std::string_view text);
 
-// "a, b or c".
-std::string ListOf(std::span<const std::string_view> words);
-
-// What was probably meant: the nearest of `words`, if it is near enough. Case and - for _ do not
-// matter. Empty if there is none.
-std::string_view Nearest(std::string_view text, std::span<const std::string_view> words);
-
 // The index of `text` in `words`.
 absl::StatusOr<size_t> ReadWord(std::string_view text, std::span<const std::string_view> words);
 
 // Values of single keys; blanks around them do not count.
 absl::StatusOr<std::string> ReadHost(std::string_view text);
 absl::StatusOr<std::string> ReadSourceHost(std::string_view text);
+absl::StatusOr<std::string> ReadUrl(std::string_view text);        // -> complete URL
+absl::StatusOr<std::string> ReadText(std::string_view text);       // anything but nothing
+absl::StatusOr<std::string> ReadPemPath(std::string_view text);    // of a file that can be read
+absl::StatusOr<std::string> ReadDirectory(std::string_view text);  // -> normal form
+absl::StatusOr<std::string> ReadDomainName(std::string_view text);
+
+// Refuses the numbers of others.
+absl::Status CheckPen(const Value& pen);
+// What is odd about a number that is not refused; empty: nothing.
+std::string NoteOnPen(uint32_t pen);
 
 }  // namespace sockflow::config

@@ -50,6 +50,11 @@ constexpr auto kSemantics = std::to_array<std::string_view>({
     "snmpCounter", "snmpGauge"});
 static_assert(kSemantics.size() == static_cast<size_t>(Semantics::kSnmpGauge) + 1);
 
+// RFC 5610 3.7, table 3, in the order of the numbers.
+constexpr auto kUnits = std::to_array<std::string_view>({
+    "", "bits", "octets", "packets", "flows", "seconds", "milliseconds", "microseconds",
+    "nanoseconds", "4-octet words", "messages", "hops", "entries"});
+
 constexpr const TypeFacts& FactsOf(Type type) { return kTypes[static_cast<size_t>(type)]; }
 
 // Positions in kElements, ordered by name.
@@ -68,6 +73,11 @@ std::string_view ToString(Semantics semantics) {
 }
 std::string_view ToString(ElementStatus status) {
   return status == ElementStatus::kCurrent ? "current" : "deprecated";
+}
+
+uint16_t UnitsNumber(std::string_view units) {
+  const auto found = std::ranges::find(kUnits, units);
+  return found == kUnits.end() ? uint16_t{0} : static_cast<uint16_t>(found - kUnits.begin());
 }
 
 uint16_t NativeLength(Type type) { return FactsOf(type).length; }

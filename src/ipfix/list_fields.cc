@@ -1,39 +1,45 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "fmt/format.h"
-#include "sockflow/ipfix/template.h"
+#include "ipfix/session_templates.h"
 
 namespace sockflow::ipfix {
 namespace {
 
-void CollectElements(Profile profile, std::vector<const Element*>& elements) {
-  for (const Template& description : TemplatesOf(profile)) {
-    for (const Field& field : description.fields) elements.push_back(field.element);
+using Elements = std::vector<const Element*>;
+
+void Collect(std::span<const Field> fields, Elements& elements) {
+  for (const Field& field : fields) elements.push_back(field.element);
+}
+
+Elements ElementsOf(std::optional<Profile> profile) {
+  Elements elements;
+  if (profile.has_value()) {
+    for (const Template& description : TemplatesOf(*profile, true).templates) {
+      Collect(description.fields, elements);
+    }
+  } else {
+    for (size_t i = 0; i < kRecordShapes; ++i) {
+      for (const auto fields : AllFieldsOf(RecordShape::FromIndex(i))) Collect(fields, elements);
+    }
   }
+  std::ranges::sort(elements, {}, [](const Element* e) { return std::tie(e->pen, e->id); });
+  const auto repeated = std::ranges::unique(elements);
+  elements.erase(repeated.begin(), repeated.end());
+  return elements;
 }
 
 }  // namespace
 
 std::string ListFields(std::optional<Profile> profile, ListFormat format) {
-  std::vector<const Element*> elements;
-  if (profile.has_value()) {
-    CollectElements(*profile, elements);
-  } else {
-    for (const std::string_view name : ProfileNames()) {
-      CollectElements(*ParseProfile(name), elements);
-    }
-  }
-  // All point into the one table of the registry, so that their order is its order.
-  std::ranges::sort(elements);
-  const auto repeated = std::ranges::unique(elements);
-  elements.erase(repeated.begin(), repeated.end());
-
   const bool csv = format == ListFormat::kCsv;
   static constexpr std::string_view kCsvLine = "{},{},{},{},{},{},{}\n";
-  static constexpr std::string_view kTextLine = "{:<6} {:<4} {:<25} {:<21} {:<13} {:<13} {}\n";
+  static constexpr std::string_view kTextLine = "{:<6} {:<5} {:<32} {:<21} {:<13} {:<13} {}\n";
   std::string out;
   const auto append_line = [&out, csv](const auto&... columns) {
     if (csv) {
@@ -43,9 +49,9 @@ std::string ListFields(std::optional<Profile> profile, ListFormat format) {
     }
   };
   append_line("pen", "id", "name", "type", "semantics", "units", "status");
-  for (const Element* element : elements) {
-    append_line(element->pen, element->id, element->name, ToString(element->type),
-                ToString(element->semantics),
+  for (const Element* element : ElementsOf(profile)) {
+    append_line(element->pen == kOwn ? "own" : std::to_string(element->pen), element->id,
+                element->name, ToString(element->type), ToString(element->semantics),
                 element->units.empty() && !csv ? std::string_view("-") : element->units,
                 ToString(element->status));
   }

@@ -16,25 +16,29 @@ constexpr size_t kAlignment = 4;
 // The length of a string takes one octet or three.
 constexpr size_t kLongestLengthOctets = 3;
 
-uint8_t* PutTemplate(const Template& description, uint8_t* at) {
+size_t HeaderOctets(const Template& description) {
+  return description.scope_fields > 0 ? kOptionsTemplateHeaderOctets : kTemplateHeaderOctets;
+}
+
+void PutTemplate(const Template& description, uint32_t own_pen, uint8_t* at) {
   StoreBigEndian<2>(description.id, at);
   StoreBigEndian<2>(description.fields.size(), at + 2);
-  at += kTemplateHeaderOctets;
+  if (description.scope_fields > 0) StoreBigEndian<2>(description.scope_fields, at + 4);
+  at += HeaderOctets(description);
   for (const Field& field : description.fields) {
-    const bool enterprise = field.element->pen != kIana;
-    StoreBigEndian<2>(field.element->id | (enterprise ? kEnterpriseBit : 0), at);
+    const uint32_t pen = field.element->pen;
+    StoreBigEndian<2>(field.element->id | (pen != kIana ? kEnterpriseBit : 0), at);
     StoreBigEndian<2>(field.length, at + 2);
     at += 4;
-    if (enterprise) {
-      StoreBigEndian<4>(field.element->pen, at);
+    if (pen != kIana) {
+      StoreBigEndian<4>(pen == kOwn ? own_pen : pen, at);
       at += 4;
     }
   }
-  return at;
 }
 
 size_t TemplateOctets(const Template& description) {
-  size_t octets = kTemplateHeaderOctets;
+  size_t octets = HeaderOctets(description);
   for (const Field& field : description.fields) octets += field.element->pen == kIana ? 4 : 8;
   return octets;
 }
@@ -88,16 +92,17 @@ void MessageEncoder::CloseSet() {
 }
 
 bool MessageEncoder::AddTemplate(const Template& description) {
-  const size_t overhead = Overhead(kTemplateSet);
+  const uint16_t set_id = description.scope_fields > 0 ? kOptionsTemplateSet : kTemplateSet;
+  const size_t overhead = Overhead(set_id);
   const size_t octets = TemplateOctets(description);
   if (!Fits(overhead + octets)) return false;
-  if (overhead > 0) OpenSet(kTemplateSet, kTemplateHeaderOctets);
-  PutTemplate(description, &buffer_[end_]);
+  if (overhead > 0) OpenSet(set_id, kTemplateHeaderOctets);
+  PutTemplate(description, options_.pen, &buffer_[end_]);
   end_ += octets;
   return true;
 }
 
-bool MessageEncoder::Add(const Template& description, const SessionRecord& record) {
+bool MessageEncoder::AddRecord(const Template& description, const void* record) {
   if (options_.max_records > 0 && records_ >= options_.max_records) return false;
   const size_t overhead = Overhead(description.id);
   if (!Fits(overhead + description.fixed_octets + description.variable_fields)) return false;
@@ -110,10 +115,14 @@ bool MessageEncoder::Add(const Template& description, const SessionRecord& recor
   // Where it will lie if it fits. The set before it is closed only then.
   uint8_t* const begin = &buffer_[end_ + overhead];
   Writer writer(begin, room - without_strings);
-  description.put(record, writer);
+  description.put(description, record, writer);
   const auto size = static_cast<size_t>(writer.at() - begin);
   if (!Fits(overhead + size)) return false;
-  if (overhead > 0) OpenSet(description.id, description.fixed_octets + description.variable_fields);
+  if (overhead > 0) {
+    // Padding is always shorter than the smallest record: of none there is none.
+    const size_t smallest = description.fixed_octets + description.variable_fields;
+    OpenSet(description.id, description.padded ? smallest : 0);
+  }
   end_ += size;
   ++records_;
   return true;

@@ -8,14 +8,14 @@
 #include <limits>
 
 #include "ipfix/utf8.h"
+#include "ipfix/wire.h"
 
 namespace sockflow::ipfix {
 namespace {
 
 using Octets = std::span<const uint8_t>;
 
-// NTP counts from 1900 (RFC 5905 6), in eras of 2^32 seconds.
-constexpr int64_t kNtpToUnixSeconds = 2'208'988'800;
+// NTP counts in eras of 2^32 seconds (RFC 5905 6).
 constexpr int64_t kNtpEraSeconds = int64_t{1} << 32;
 
 // RFC 7011 6.1.9 and 6.1.10. Which era a time lies in is not sent (RFC 7011 5.2): a first bit of 0
@@ -27,7 +27,7 @@ Time FromNtp(uint64_t timestamp, Type type) {
   // Encoding cuts less than half a unit off; rounding to the nearest gives the unit back.
   int64_t nanoseconds = 0;
   if (type == Type::kDateTimeMicroseconds) {
-    fraction &= ~uint64_t{0x7FF};
+    fraction &= ~kNtpMicrosecondsUnused;
     nanoseconds = static_cast<int64_t>((fraction * 1'000'000 + 0x80000000) >> 32) * 1000;
   } else {
     nanoseconds = static_cast<int64_t>((fraction * 1'000'000'000 + 0x80000000) >> 32);

@@ -17,4 +17,9 @@ size_t Writer::PutAnyString(std::string_view text, uint8_t* at, size_t limit) {
   return size;
 }
 
+void Writer::PutAnyFixedString(std::string_view text, uint8_t* at, size_t octets) {
+  uint8_t* const end = CopyUtf8(text, at, octets);
+  std::memset(end, 0, static_cast<size_t>(at + octets - end));
+}
+
 }  // namespace sockflow::ipfix

@@ -6,12 +6,10 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <utility>
 
 #include "ipfix/utf8.h"
 #include "ipfix/wire.h"
 #include "sockflow/ip_address.h"
-#include "sockflow/ipfix/template.h"
 
 namespace sockflow::ipfix {
 
@@ -65,38 +63,23 @@ class Writer {
     at_ += written + (written < kLongLength ? 1 : 3);
   }
 
+  // In a field of fixed length: as valid UTF-8, cut between two characters, with NULs behind it.
+  template <size_t kOctets>
+  void FixedString(std::string_view text) {
+    std::memset(at_, 0, kOctets);
+    // What is not ASCII after all is written once more, over the octets that were tried.
+    if (text.size() > kOctets || !CopyAscii(text, at_)) PutAnyFixedString(text, at_, kOctets);
+    at_ += kOctets;
+  }
+
  private:
   // Returns the octets of the string without its length. Static, so that a Writer can live in
   // registers.
   static size_t PutAnyString(std::string_view text, uint8_t* at, size_t limit);
+  static void PutAnyFixedString(std::string_view text, uint8_t* at, size_t octets);
 
   uint8_t* at_;
   size_t string_budget_;
 };
-
-// Writes all fields of a template. Since the compiler sees which they are, it makes one function of
-// all of them; the copy keeps the position in a register.
-template <const auto& kFields>
-void PutFields(const SessionRecord& record, Writer& writer) {
-  Writer local = writer;
-  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
-    (kFields[kIndex].put(record, local), ...);
-  }(std::make_index_sequence<kFields.size()>());
-  writer = local;
-}
-
-// kFields: a constexpr std::array of Field at namespace scope.
-template <const auto& kFields>
-constexpr Template MakeTemplate(uint16_t id, std::string_view name) {
-  Template description{.id = id, .name = name, .fields = kFields, .put = PutFields<kFields>};
-  for (const Field& field : kFields) {
-    if (field.length == kVariableLength) {
-      ++description.variable_fields;
-    } else {
-      description.fixed_octets += field.length;
-    }
-  }
-  return description;
-}
 
 }  // namespace sockflow::ipfix

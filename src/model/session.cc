@@ -14,6 +14,13 @@ constexpr uint16_t kEhostunreach = 113;
 
 }  // namespace
 
+void Session::ForgetEnrichment() {
+  for (std::string* fact : {&user_name, &executable, &command_line, &container_id, &pod_namespace,
+                            &pod_name, &node_name}) {
+    fact->clear();
+  }
+}
+
 std::string_view ToString(EndCause cause) {
   switch (cause) {
     case EndCause::kNone: return "none";

@@ -7,17 +7,26 @@
 namespace sockflow {
 namespace {
 
-bool TellsOwner(const SessionEvent& event) {
-  return event.kind == SessionEvent::Kind::kConnect || event.kind == SessionEvent::Kind::kAccept;
+// How far an event knows the owner that it tells. A close repeats the one that the kernel knew last,
+// which of an accepted socket is who accepted it.
+Attribution AttributionOf(const SessionEvent& event) {
+  if (event.direction == Direction::kActive) return Attribution::kCaller;
+  const bool accepted = event.kind == SessionEvent::Kind::kAccept ||
+                        (event.kind == SessionEvent::Kind::kClose && event.accepted);
+  return accepted ? Attribution::kCaller : Attribution::kListener;
 }
 
 // Takes over what an event says. A fact that an event lacks leaves the one known before.
-void Update(Session& session, const SessionEvent& event, bool owner_is_final = false) {
-  if (event.process && event.process != session.process && !owner_is_final) {
-    session.process = event.process;
-    // Facts of another process: enrichment starts anew.
-    session.user_name.clear();
-    session.executable.clear();
+void Update(Session& session, const SessionEvent& event) {
+  // After who connected or accepted no later event knows better.
+  const bool owner_is_final = session.attribution == Attribution::kCaller &&
+                              event.kind != SessionEvent::Kind::kAccept;
+  if (event.process && !owner_is_final) {
+    if (event.process != session.process) {
+      session.process = event.process;
+      session.ForgetEnrichment();
+    }
+    session.attribution = AttributionOf(event);
   }
   if (event.established) session.established = event.established;
   if (event.socket_cookie != 0) session.socket_cookie = event.socket_cookie;
@@ -63,10 +72,8 @@ SessionTable::Entries::iterator SessionTable::Insert(const SessionEvent& event, 
                                                      Emit emit) {
   if (by_id_.size() >= options_.max_sessions) EvictOldest(emit);
   Entries& list = entries_[state];
-  list.push_back(Entry{.session = NewSession(event),
-                       .state = state,
-                       .deadline = Time::max(),
-                       .owner_is_final = TellsOwner(event)});
+  list.push_back(
+      Entry{.session = NewSession(event), .state = state, .deadline = Time::max()});
   const auto entry = std::prev(list.end());
   by_id_[event.id] = entry;
   return entry;
@@ -115,7 +122,7 @@ void SessionTable::Apply(const SessionEvent& event, Emit emit) {
       return;
     case SessionEvent::Kind::kUpdate:
       if (known != by_id_.end()) {
-        Update(known->second->session, event, known->second->owner_is_final);
+        Update(known->second->session, event);
         emit(known->second->session, SessionRecord::Kind::kUpdate);
       }
       return;
@@ -141,7 +148,6 @@ void SessionTable::OnAccept(const SessionEvent& event, Emit emit) {
     return;
   }
   Update(entry->session, event);
-  entry->owner_is_final = true;
   entry->session.accepted = true;
   if (entry->state != kOpen) Release(entry, emit);
 }
@@ -173,7 +179,7 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
     ++stats_.late;
     return;
   }
-  Update(entry->session, event, entry->owner_is_final);
+  Update(entry->session, event);
   if (entry->state == kAwaitingAccept) EmitStart(entry->session, emit);
   EmitEnd(entry->session, emit);
   Erase(entry);

@@ -58,6 +58,10 @@ inline constexpr uint16_t kVariableLength = 65535;
 inline constexpr uint32_t kIana = 0;
 inline constexpr uint32_t kReverse = 29305;  // RFC 5103 6.1: the reverse of an IANA element
 inline constexpr uint32_t kNtop = 35632;
+inline constexpr uint32_t kAntrea = 56506;
+// Stands for elements of our own, which have no number until whoever runs sockflow configures one: the
+// encoder puts that in its place. IANA has reserved this one, so that it never arrives.
+inline constexpr uint32_t kOwn = 4294967295;
 
 // One information element: all that is known of it anywhere in the program.
 struct Element {
@@ -68,12 +72,17 @@ struct Element {
   Semantics semantics = Semantics::kDefault;
   std::string_view units;  // "octets", "milliseconds", ...; empty if none
   ElementStatus status = ElementStatus::kCurrent;
+  // One sentence, for RFC 5610 informationElementDescription; empty for IANA's.
+  std::string_view description;
 };
 
 // "unsigned64", "deltaCounter", "current": the registry's words.
 std::string_view ToString(Type type);
 std::string_view ToString(Semantics semantics);
 std::string_view ToString(ElementStatus status);
+
+// The number that RFC 5610 3.7 gives to units; 0 (none) if it has none for them.
+uint16_t UnitsNumber(std::string_view units);
 
 // The length in octets that RFC 7011 6.1 gives the type; kVariableLength for octetArray, string and
 // the list types.

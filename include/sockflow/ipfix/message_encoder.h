@@ -23,6 +23,9 @@ class MessageEncoder {
     size_t max_records = 0;
     // Sequence number of the first message.
     uint32_t first_sequence = 0;
+    // The private enterprise number of elements of our own: that of the layout (Layout::pen). 0 only
+    // with templates that have none of them.
+    uint32_t pen = 0;
   };
 
   explicit MessageEncoder(Options options);
@@ -33,7 +36,10 @@ class MessageEncoder {
 
   // Adds a data record. False if the message is full: call Finish, send, add again. A record too
   // long for an empty message cannot occur: strings are cut when written (see Writer).
-  [[nodiscard]] bool Add(const Template& description, const SessionRecord& record);
+  template <typename Record>
+  [[nodiscard]] bool Add(const TemplateOf<Record>& description, const Record& record) {
+    return AddRecord(description, &record);
+  }
 
   // Nothing added since the last Finish.
   bool empty() const;
@@ -48,6 +54,7 @@ class MessageEncoder {
   std::span<const uint8_t> Finish(Time export_time);
 
  private:
+  bool AddRecord(const Template& description, const void* record);
   bool Fits(size_t octets) const;
   // Octets that close the open set.
   size_t Padding() const;

@@ -18,26 +18,30 @@ using ::testing::ElementsAre;
 
 class ExportersTest : public ::testing::Test {
  protected:
-  static Exporters::Facts FactsOf(const std::string& url, uint32_t chunk_size = 0) {
-    Exporters::Facts facts;
-    facts.collector.url = url;
-    facts.exporter.chunk_size = chunk_size;
-    return facts;
+  using Policy = CollectorGroup::Policy;
+  static CollectorGroup GroupOf(const std::vector<std::string>& urls,
+                                Policy policy = Policy::kReplicate) {
+    CollectorGroup group{.policy = policy};
+    for (const std::string& url : urls) {
+      group.collectors.push_back({.endpoints = {{.url = url}}});
+    }
+    return group;
   }
   Exporters::Make Maker() {
     return [this](const Exporters::Facts& facts) -> absl::StatusOr<std::unique_ptr<Exporter>> {
-      if (facts.collector.url == "bad") return absl::InvalidArgumentError("bad");
-      made_.push_back(facts.collector.url);
+      const std::string& url = facts.collector.endpoints.front().url;
+      if (url == "bad") return absl::InvalidArgumentError("bad");
+      made_.push_back(url);
       std::vector<std::unique_ptr<Transport>> transports;
-      transports.push_back(std::make_unique<FakeTransport>(far_[facts.collector.url],
-                                                           facts.collector.url));
+      transports.push_back(std::make_unique<FakeTransport>(far_[url], url));
       auto courier = delivery::Courier::Start({}, std::move(transports));
       if (!courier.ok()) return courier.status();
       return std::make_unique<Exporter>(Exporter::Options{}, *std::move(courier));
     };
   }
-  absl::Status Replace(const std::vector<Exporters::Facts>& wanted) {
-    return exporters_.Replace(wanted, Maker(), seconds(10));
+  absl::Status Replace(const std::vector<CollectorGroup>& wanted,
+                       const Config::Exporter& config = {}) {
+    return exporters_.Replace(wanted, config, Maker(), seconds(10));
   }
   std::vector<std::string> Names() {
     std::vector<std::string> names;
@@ -53,10 +57,10 @@ class ExportersTest : public ::testing::Test {
 };
 
 TEST_F(ExportersTest, KeepsWhatIsUnchangedAndReplacesTheRest) {
-  ASSERT_TRUE(Replace({FactsOf("a"), FactsOf("b")}).ok());
+  ASSERT_TRUE(Replace({GroupOf({"a", "b"})}).ok());
   EXPECT_THAT(made_, ElementsAre("a", "b"));
   Export();
-  ASSERT_TRUE(Replace({FactsOf("c"), FactsOf("b")}).ok());
+  ASSERT_TRUE(Replace({GroupOf({"c", "b"})}).ok());
   EXPECT_THAT(made_, ElementsAre("a", "b", "c"));
   EXPECT_THAT(Names(), ElementsAre("c", "b"));
   Export();
@@ -70,15 +74,15 @@ TEST_F(ExportersTest, KeepsWhatIsUnchangedAndReplacesTheRest) {
 }
 
 TEST_F(ExportersTest, OtherSettingsMakeAnotherExporter) {
-  ASSERT_TRUE(Replace({FactsOf("a")}).ok());
-  ASSERT_TRUE(Replace({FactsOf("a", 5)}).ok());
+  ASSERT_TRUE(Replace({GroupOf({"a"})}).ok());
+  ASSERT_TRUE(Replace({GroupOf({"a"})}, {.chunk_size = 5}).ok());
   EXPECT_THAT(made_, ElementsAre("a", "a"));
   EXPECT_THAT(Names(), ElementsAre("a"));
 }
 
 TEST_F(ExportersTest, AnErrorChangesNothing) {
-  ASSERT_TRUE(Replace({FactsOf("a"), FactsOf("b")}).ok());
-  EXPECT_FALSE(Replace({FactsOf("c"), FactsOf("bad"), FactsOf("b")}).ok());
+  ASSERT_TRUE(Replace({GroupOf({"a", "b"})}).ok());
+  EXPECT_FALSE(Replace({GroupOf({"c", "bad", "b"})}).ok());
   EXPECT_THAT(Names(), ElementsAre("a", "b"));
   Export();
   exporters_.Finish(seconds(10));
@@ -87,7 +91,7 @@ TEST_F(ExportersTest, AnErrorChangesNothing) {
 }
 
 TEST_F(ExportersTest, RetiredOnesGoWhenTheyHaveEnded) {
-  ASSERT_TRUE(Replace({FactsOf("a")}).ok());
+  ASSERT_TRUE(Replace({GroupOf({"a"})}).ok());
   ASSERT_TRUE(Replace({}).ok());
   const auto now = Exporter::Moment::clock::now();
   EXPECT_LT(exporters_.NextDeadline(now), Exporter::Moment::max());
@@ -95,6 +99,31 @@ TEST_F(ExportersTest, RetiredOnesGoWhenTheyHaveEnded) {
     exporters_.OnTime(now);
     return exporters_.NextDeadline(now) == Exporter::Moment::max();
   }));
+}
+
+TEST_F(ExportersTest, AHashGroupGivesStartAndEndOfASessionToOneOfIt) {
+  ASSERT_TRUE(Replace({GroupOf({"all"}), GroupOf({"a", "b", "c"}, Policy::kHash)}).ok());
+  for (uint16_t port = 1; port <= 300; ++port) {
+    session_.local = {*IpAddress::Parse("192.0.2.1"), port};
+    session_.remote = {*IpAddress::Parse("192.0.2.2"), 443};
+    session_.direction = Direction::kActive;
+    exporters_.Export({SessionRecord::Kind::kStart, session_}, Exporter::Moment{});
+    // The agent at the other end tells of the same session.
+    std::swap(session_.local, session_.remote);
+    session_.direction = Direction::kPassive;
+    exporters_.Export({SessionRecord::Kind::kEnd, session_}, Exporter::Moment{});
+  }
+  exporters_.Finish(seconds(10));
+  std::map<std::string, uint64_t> records;
+  for (const Exporter* exporter : exporters_.list()) {
+    records[exporter->name()] = exporter->stats().records;
+  }
+  EXPECT_EQ(records["all"], 600u);
+  EXPECT_EQ(records["a"] + records["b"] + records["c"], 600u);
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_EQ(records[name] % 2, 0u) << name << ": start and end go together";
+    EXPECT_NEAR(static_cast<double>(records[name]), 200, 60) << name;
+  }
 }
 
 }  // namespace

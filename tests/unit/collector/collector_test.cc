@@ -22,6 +22,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "sockflow/ipfix/layout.h"
 #include "sockflow/ipfix/message_encoder.h"
 #include "sockflow/ipfix/template.h"
 #include "spdlog/sinks/ostream_sink.h"
@@ -82,7 +83,8 @@ std::vector<uint8_t> StartMessage(ipfix::MessageEncoder& encoder, SessionId id,
                                   bool with_template) {
   const Session session = Curl(id);
   const SessionRecord record{SessionRecord::Kind::kStart, session};
-  const ipfix::Template& description = ipfix::TemplateFor(ipfix::Profile::kProcess, record);
+  const auto layout = ipfix::Layout::OfProfile(ipfix::Profile::kProcess);
+  const ipfix::SessionTemplate& description = *layout.For(record);
   EXPECT_TRUE(!with_template || encoder.AddTemplate(description));
   EXPECT_TRUE(encoder.Add(description, record));
   const auto message = encoder.Finish(session.started);

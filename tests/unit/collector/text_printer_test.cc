@@ -184,6 +184,13 @@ TEST_F(TextPrinterTest, ShowsOtherRecordsFieldByField) {
   EXPECT_EQ(Line(RecordBuilder().Scopes(1).Number(kIana, 144, 9, 4).Number(kIana, 41, 5, 8)),
             "09:26:52.000 options exportingProcessId=9 exportedMessageTotalCount=5\n");
   EXPECT_EQ(Line(RecordBuilder()
+                     .Scopes(2)
+                     .Number(kIana, 346, 35632, 4)
+                     .Number(kIana, 303, 168, 2)
+                     .Raw(kIana, 341, "SRC_PROC_PID")),
+            "")
+      << "of a type, which is only for who reads the others";
+  EXPECT_EQ(Line(RecordBuilder()
                      .Raw(kIana, 8, "\x0a\x00\x00\x01"s)
                      .Raw(kIana, 96, "a \"b\"\n")
                      .Raw(4242, 1, "\xff")),

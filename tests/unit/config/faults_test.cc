@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "config/values.h"
 #include "fmt/format.h"
 #include "sockflow/config.h"
 
@@ -20,8 +21,13 @@ constexpr std::string_view kTopKeys =
     "interface, bpf, collector, collectors, capture, exporter or log";
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
-    "max_message_bytes, observation_domain, queue_bytes, reconnect_seconds, burst_messages, "
-    "first_sequence or shutdown_seconds";
+    "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
+    "shutdown_seconds, statistics_seconds, domain_name, pen or first_sequence";
+
+constexpr std::string_view kListRule =
+    "a list of URLs, of maps with url, or of groups with policy and collectors";
+constexpr std::string_view kUrlRule =
+    "a URL such as udp://HOST[:PORT], with an IPv6 address in brackets";
 
 struct Case {
   std::string name;
@@ -96,6 +102,36 @@ const Case kCases[] = {
     {"SecondsWithUnit", "exporter: {interval_seconds: 5s}\n",
      "t.yaml:1: exporter.interval_seconds: \"5s\" is not a number of seconds; allowed is a number "
      "of seconds from 0 to 3600"},
+    {"SecondsBelowATenth", "exporter: {reconnect_seconds: 0.05}\n",
+     "t.yaml:1: exporter.reconnect_seconds: \"0.05\" is out of range; allowed is a number of "
+     "seconds from 0.1 to 86400"},
+    {"NumberWithUnit", "exporter: {queue_bytes: 8M}\n",
+     "t.yaml:1: exporter.queue_bytes: \"8M\" is not a whole number; allowed is a whole number from "
+     "65536 to 1073741824"},
+    {"NumberWithUnderscores", "exporter: {queue_bytes: 8_388_608}\n",
+     "t.yaml:1: exporter.queue_bytes: \"8_388_608\" is not a whole number; allowed is a whole "
+     "number from 65536 to 1073741824"},
+    {"Octal", "collector: {port: 0o11203}\n",
+     "t.yaml:1: collector.port: \"0o11203\" is not a whole number; allowed is a whole number from 1 "
+     "to 65535"},
+    {"Hexadecimal", "collector: {port: 0x1283}\n",
+     "t.yaml:1: collector.port: \"0x1283\" is not a whole number; allowed is a whole number from 1 "
+     "to 65535"},
+    {"PenOfTheReverse", "exporter: {pen: 29305}\n",
+     "t.yaml:1: exporter.pen: 29305 stands for reverse elements (RFC 5103), and elements under it "
+     "mean something else; allowed is the number that IANA gave to you, or 0"},
+    {"PenOfNtop", "exporter: {pen: 35632}\n",
+     "t.yaml:1: exporter.pen: 35632 is ntop's, and elements under it mean something else; allowed is "
+     "the number that IANA gave to you, or 0"},
+    {"PenOfAntrea", "exporter: {pen: 56506}\n",
+     "t.yaml:1: exporter.pen: 56506 is Antrea's, and elements under it mean something else; allowed "
+     "is the number that IANA gave to you, or 0"},
+    {"PenOutOfRange", "exporter: {pen: 4294967296}\n",
+     "t.yaml:1: exporter.pen: \"4294967296\" is out of range; allowed is a whole number from 0 to "
+     "4294967295"},
+    {"DomainNameWithControls", "exporter: {domain_name: \"a\\nb\"}\n",
+     "t.yaml:1: exporter.domain_name: \"a\\nb\" cannot be such a name; allowed is a name of up to "
+     "255 octets without control characters, or nothing"},
     {"NotAPowerOfTwo", "capture: {ring_buffer_bytes: 1000000}\n",
      "t.yaml:1: capture.ring_buffer_bytes: \"1000000\" is not a power of two; allowed is a power "
      "of two from 65536 to 1073741824"},
@@ -149,31 +185,28 @@ const Case kCases[] = {
      "t.yaml:1: text: octet 0xff is not part of a text; allowed is UTF-8 without control "
      "characters"},
     {"CollectorsIsAMap", "collectors: {url: udp://a}\n",
-     "t.yaml:1: collectors: a map where a list belongs; allowed is a list of URLs, or of maps with "
-     "url and profile"},
+     "t.yaml:1: collectors: a map where a list belongs; allowed is " + std::string(kListRule)},
     {"CollectorsIsAValue", "collectors: udp://a\n",
-     "t.yaml:1: collectors: a single value where a list belongs; allowed is a list of URLs, or of "
-     "maps with url and profile"},
+     "t.yaml:1: collectors: a single value where a list belongs; allowed is " +
+         std::string(kListRule)},
     {"CollectorWithoutUrl", "collectors:\n  - profile: iana\n",
-     "t.yaml:2: collectors.url: missing; allowed is udp://HOST[:PORT] or tcp://HOST[:PORT], an IPv6 address in "
-     "brackets"},
+     "t.yaml:2: collectors.url: missing; allowed is " + std::string(kUrlRule)},
     {"CollectorWithUnknownKey", "collectors:\n  - url: udp://a\n    profil: iana\n",
      "t.yaml:3: collectors.profil: unknown key (did you mean profile?); allowed in collectors are "
-     "url or profile"},
+     "url, profile, fields, records, tls, spool, file, policy or collectors"},
     {"CollectorWithUnknownProfile", "collectors:\n  - url: udp://a\n    profile: ianna\n",
-     "t.yaml:3: collectors.profile: \"ianna\" is not known (did you mean iana?); allowed is "
-     "process or iana"},
+     "t.yaml:3: collectors.profile: \"ianna\" is not known (did you mean iana?); allowed is " +
+         ListOf(ipfix::ProfileNames())},
     {"CollectorWithBadUrl", "collectors:\n  - udp://a\n  - udp://a:0\n",
      "t.yaml:3: collectors.url: port \"0\" is wrong; allowed is 1 to 65535"},
     {"CollectorIsNothing", "collectors: [~]\n",
-     "t.yaml:1: collectors.url: has no value; allowed is udp://HOST[:PORT] or tcp://HOST[:PORT], an IPv6 address in "
-     "brackets"},
+     "t.yaml:1: collectors.url: has no value; allowed is " + std::string(kUrlRule)},
     {"CollectorIsAList", "collectors: [[udp://a]]\n",
-     "t.yaml:1: collectors.url: a list where a single value belongs; allowed is udp://HOST[:PORT] or tcp://HOST[:PORT], "
-     "an IPv6 address in brackets"},
+     "t.yaml:1: collectors.url: a list where a single value belongs; allowed is " +
+         std::string(kUrlRule)},
     {"CollectorTwice", "collectors:\n  - udp://a\n  - url: udp://a:4739\n",
-     "t.yaml:3: collectors.url: udp://a:4739 is listed twice with profile process; allowed is "
-     "once"},
+     "t.yaml:3: collectors.url: udp://a:4739 is listed twice with the same keys, first in line 2; "
+     "allowed is once"},
     {"BothKindsOfCollector",
      "collector:\n  host: a\n  port: 1\ncollectors:\n  - udp://b\n",
      "t.yaml:2: collector.host: given beside collectors (line 4); allowed is one of the two\n"
@@ -186,8 +219,8 @@ const Case kCases[] = {
      "t.yaml:5: collector.port: \"0\" is out of range; allowed is a whole number from 1 to 65535\n"
      "t.yaml:6: exporter: a single value where a section belongs; allowed are, indented below it, "
      "the keys interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
-     "max_message_bytes, observation_domain, queue_bytes, reconnect_seconds, burst_messages, "
-     "first_sequence, shutdown_seconds\n"
+     "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
+     "shutdown_seconds, statistics_seconds, domain_name, pen, first_sequence\n"
      "t.yaml:7: interface: \"a b\" cannot be the name of an interface; allowed is the name of a "
      "network interface, or any"},
 };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -27,12 +28,21 @@ TEST(KeysTest, EveryRowIsWhole) {
     EXPECT_EQ(FindKey(key.name), &key);
     EXPECT_FALSE(key.prose.empty()) << key.name;
     EXPECT_FALSE(Allowed(key).empty()) << key.name;
-    EXPECT_EQ(key.type == Type::kText, key.read != nullptr) << key.name;
-    EXPECT_EQ(key.type == Type::kWord, key.words != nullptr) << key.name;
-    if (key.type == Type::kNumber || key.type == Type::kSeconds) {
-      EXPECT_LT(key.min, key.max) << key.name;
-    }
-    if (key.type != Type::kList && !key.default_value.empty()) {
+    EXPECT_EQ(key.type == Type::kText || key.type == Type::kNames, key.read != nullptr) << key.name;
+    EXPECT_EQ(key.type == Type::kWord || key.type == Type::kWords, key.words != nullptr)
+        << key.name;
+    EXPECT_EQ(key.min < key.max, key.type == Type::kNumber) << key.name;
+    EXPECT_EQ(key.shortest < key.longest, key.type == Type::kSeconds) << key.name;
+    // Each value goes to one place, and a collector's keys to a collector.
+    const bool is_group = key.type == Type::kItems || key.name == kPolicyKey;
+    EXPECT_EQ((key.set != nullptr) + (key.set_collector != nullptr) + (key.set_endpoint != nullptr),
+              is_group ? 0 : 1)
+        << key.name;
+    EXPECT_TRUE(is_group || (key.set == nullptr) == IsOfItem(key.name)) << key.name;
+    EXPECT_TRUE(key.schemes.empty() || IsOfItem(key.name)) << key.name;
+    if (key.default_value.starts_with('[')) {
+      EXPECT_TRUE(key.type == Type::kItems || key.type == Type::kWords) << key.name;
+    } else if (!key.default_value.empty()) {
       const absl::StatusOr<Value> value = ReadValue(key, DefaultOf(key));
       EXPECT_TRUE(value.ok()) << key.name << ": " << value.status();
     }
@@ -41,7 +51,7 @@ TEST(KeysTest, EveryRowIsWhole) {
 
 TEST(KeysTest, RangesHoldTheirEndsAndNoMore) {
   for (const Key& key : Keys()) {
-    if (key.type != Type::kNumber && key.type != Type::kSeconds) continue;
+    if (key.type != Type::kNumber) continue;
     EXPECT_TRUE(ReadValue(key, std::to_string(key.min)).ok()) << key.name;
     EXPECT_TRUE(ReadValue(key, std::to_string(key.max)).ok()) << key.name;
     EXPECT_FALSE(ReadValue(key, std::to_string(key.max + 1)).ok()) << key.name;
@@ -50,11 +60,28 @@ TEST(KeysTest, RangesHoldTheirEndsAndNoMore) {
   }
 }
 
+TEST(KeysTest, RangesOfSecondsHoldTheirEndsAndNoMore) {
+  const auto text = [](Duration duration) {
+    return fmt::format("{}", std::chrono::duration<double>(duration).count());
+  };
+  for (const Key& key : Keys()) {
+    if (key.type != Type::kSeconds) continue;
+    EXPECT_EQ(ReadValue(key, text(key.shortest))->duration, key.shortest) << key.name;
+    EXPECT_EQ(ReadValue(key, text(key.longest))->duration, key.longest) << key.name;
+    const Duration step = std::chrono::milliseconds(1);
+    EXPECT_FALSE(ReadValue(key, text(key.shortest - step)).ok()) << key.name;
+    EXPECT_FALSE(ReadValue(key, text(key.longest + step)).ok()) << key.name;
+  }
+}
+
 TEST(KeysTest, WordsNameTheEnumerators) {
   EXPECT_EQ(*ParseTier("auto"), std::nullopt);
   for (const Tier tier : {Tier::kFentry, Tier::kKprobe, Tier::kTracepoint, Tier::kPcap}) {
     EXPECT_EQ(*ParseTier(ToString(tier)), tier);
   }
+  EXPECT_EQ(ToString(Compression::kNone), "none");
+  EXPECT_EQ(ToString(Compression::kGzip), "gzip");
+  EXPECT_EQ(ToString(Compression::kZstd), "zstd");
   EXPECT_EQ(ToString(LogLevel::kTrace), "trace");
   EXPECT_EQ(ToString(LogLevel::kDebug), "debug");
   EXPECT_EQ(ToString(LogLevel::kInfo), "info");

@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sockflow/ipfix/layout.h"
 #include "sockflow/ipfix/message_encoder.h"
 #include "sockflow/ipfix/value.h"
 #include "tests/unit/ipfix/wire_builder.h"
@@ -50,10 +51,10 @@ class ReliableMessageDecoderTest : public MessageDecoderTest {
 };
 
 TEST_F(MessageDecoderTest, DescribesTheRecordsItDelivers) {
-  Decode(Message({kPortTemplate}));
+  Decode(MakeMessage({kPortTemplate}));
   bool delivered = false;
   ASSERT_TRUE(decoder_
-                  .Decode("a", Message({"0100 01bb"}, 5),
+                  .Decode("a", MakeMessage({"0100 01bb"}, 5),
                           [&delivered](const RecordView& view) {
                             delivered = true;
                             EXPECT_EQ(view.header.sequence, 5u);
@@ -70,28 +71,28 @@ TEST_F(MessageDecoderTest, DescribesTheRecordsItDelivers) {
 }
 
 TEST_F(MessageDecoderTest, TemplateAndDataInOneMessage) {
-  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050 01bb"})), ElementsAre("0050", "01bb"));
+  EXPECT_THAT(Decode(MakeMessage({kPortTemplate, "0100 0050 01bb"})), ElementsAre("0050", "01bb"));
   EXPECT_EQ(stats().messages, 1u);
   EXPECT_EQ(stats().records, 2u);
   EXPECT_EQ(stats().templates, 1u);
 }
 
 TEST_F(MessageDecoderTest, BothFormsOfVariableLength) {
-  EXPECT_THAT(Decode(Message({kStringTemplate, "0101 02 6162 04 ff 0003 636465 06 00 04"})),
+  EXPECT_THAT(Decode(MakeMessage({kStringTemplate, "0101 02 6162 04 ff 0003 636465 06 00 04"})),
               ElementsAre("6162|04", "636465|06", "|04"));
 }
 
 TEST_F(MessageDecoderTest, PaddingIsNoRecord) {
-  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050 00"})), ElementsAre("0050"));
-  EXPECT_THAT(Decode(Message({"0002 0102 0001 0008 0004 000000", "0102 c0000201 000000"})),
+  EXPECT_THAT(Decode(MakeMessage({kPortTemplate, "0100 0050 00"})), ElementsAre("0050"));
+  EXPECT_THAT(Decode(MakeMessage({"0002 0102 0001 0008 0004 000000", "0102 c0000201 000000"})),
               ElementsAre("c0000201"));
-  EXPECT_THAT(Decode(Message({"0002 0103 0001 0007 0002 00000000 00000000", "0103 0050"})),
+  EXPECT_THAT(Decode(MakeMessage({"0002 0103 0001 0007 0002 00000000 00000000", "0103 0050"})),
               ElementsAre("0050"));
   EXPECT_TRUE(status_.ok()) << status_;
 }
 
 TEST_F(MessageDecoderTest, OptionsTemplatesTellTheirScope) {
-  Bytes message = Message({"0003 0102 0002 0001 0095 0004 0029 0008",
+  Bytes message = MakeMessage({"0003 0102 0002 0001 0095 0004 0029 0008",
                            "0102 00000007 0000000000000003"});
   uint16_t scope_fields = 0;
   EXPECT_TRUE(decoder_
@@ -106,7 +107,7 @@ TEST_F(MessageDecoderTest, OptionsTemplatesTellTheirScope) {
 
 TEST_F(MessageDecoderTest, UnknownElementsKeepTheirNumbers) {
   const Bytes message =
-      Message({"0002 0100 0002 9234 0002 00000fa0 fffe 0001 0000ffff", "0100 abcd 01"});
+      MakeMessage({"0002 0100 0002 9234 0002 00000fa0 fffe 0001 0000ffff", "0100 abcd 01"});
   int delivered = 0;
   EXPECT_TRUE(decoder_
                   .Decode("a", message,
@@ -124,80 +125,80 @@ TEST_F(MessageDecoderTest, UnknownElementsKeepTheirNumbers) {
 }
 
 TEST_F(MessageDecoderTest, FieldsOfNoOctetsAndRecordsOfVariableLengthOnly) {
-  EXPECT_THAT(Decode(Message({"0002 0100 0002 00d2 0000 0007 0002", "0100 0050"})),
+  EXPECT_THAT(Decode(MakeMessage({"0002 0100 0002 00d2 0000 0007 0002", "0100 0050"})),
               ElementsAre("|0050"));
   // Two strings: the shortest record has two octets, so one octet is padding.
-  EXPECT_THAT(Decode(Message({"0002 0101 0002 0060 ffff 0060 ffff", "0101 0000 0161 00 00"})),
+  EXPECT_THAT(Decode(MakeMessage({"0002 0101 0002 0060 ffff 0060 ffff", "0101 0000 0161 00 00"})),
               ElementsAre("|", "61|"));
-  EXPECT_THAT(Decode(Message({"0002 0102 0001 00d2 0000", "0102 00000000"})), IsEmpty());
+  EXPECT_THAT(Decode(MakeMessage({"0002 0102 0001 00d2 0000", "0102 00000000"})), IsEmpty());
   EXPECT_EQ(stats().bad_template, 1u) << "records of no octets";
 }
 
 TEST_F(MessageDecoderTest, TemplatesBelongToOneSessionAndDomain) {
-  Decode(Message({kPortTemplate}), "a");
-  EXPECT_THAT(Decode(Message({"0100 0050"}), "b"), IsEmpty());
+  Decode(MakeMessage({kPortTemplate}), "a");
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050"}), "b"), IsEmpty());
   EXPECT_EQ(stats().unknown_template_sets, 1u);
   EXPECT_EQ(stats().unknown_template_octets, 2u);
-  Bytes other_domain = Message({"0100 0050"});
+  Bytes other_domain = MakeMessage({"0100 0050"});
   other_domain[15] = 8;
   EXPECT_THAT(Decode(other_domain, "a"), IsEmpty());
   EXPECT_TRUE(status_.ok());
-  EXPECT_THAT(Decode(Message({"0100 0050"}), "a"), ElementsAre("0050"));
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050"}), "a"), ElementsAre("0050"));
 }
 
 TEST_F(MessageDecoderTest, RedefinitionHoldsFromItsPlaceOn) {
-  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050 0051", "0002 0100 0001 003c 0001",
+  EXPECT_THAT(Decode(MakeMessage({kPortTemplate, "0100 0050 0051", "0002 0100 0001 003c 0001",
                               "0100 04 06"})),
               ElementsAre("0050", "0051", "04", "06"));
-  EXPECT_THAT(Decode(Message({"0100 04"}, 4)), ElementsAre("04"));
+  EXPECT_THAT(Decode(MakeMessage({"0100 04"}, 4)), ElementsAre("04"));
   EXPECT_EQ(stats().redefined_templates, 1u);
-  Decode(Message({"0002 0100 0001 003c 0001"}, 5));
+  Decode(MakeMessage({"0002 0100 0001 003c 0001"}, 5));
   EXPECT_EQ(stats().redefined_templates, 1u) << "the same sent again";
 }
 
 // RFC 7011 8.4: over UDP withdrawals must be ignored.
 TEST_F(MessageDecoderTest, WithdrawalsOverUdpAreIgnored) {
-  Decode(Message({kPortTemplate}));
-  EXPECT_THAT(Decode(Message({"0002 0100 0000", "0002 0002 0000", "0100 0050"})),
+  Decode(MakeMessage({kPortTemplate}));
+  EXPECT_THAT(Decode(MakeMessage({"0002 0100 0000", "0002 0002 0000", "0100 0050"})),
               ElementsAre("0050"));
 }
 
 TEST_F(ReliableMessageDecoderTest, WithdrawalHoldsFromItsPlaceOn) {
-  Decode(Message({kPortTemplate}));
-  EXPECT_THAT(Decode(Message({"0100 0050", "0002 0100 0000", "0100 0051"})), ElementsAre("0050"));
+  Decode(MakeMessage({kPortTemplate}));
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050", "0002 0100 0000", "0100 0051"})), ElementsAre("0050"));
   EXPECT_EQ(stats().unknown_template_sets, 1u);
-  EXPECT_THAT(Decode(Message({"0100 0050"})), IsEmpty());
-  EXPECT_THAT(Decode(Message({kPortTemplate, "0100 0050"})), ElementsAre("0050"));
-  Decode(Message({"0002 0999 0000"}));
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050"})), IsEmpty());
+  EXPECT_THAT(Decode(MakeMessage({kPortTemplate, "0100 0050"})), ElementsAre("0050"));
+  Decode(MakeMessage({"0002 0999 0000"}));
   EXPECT_TRUE(status_.ok()) << "of a template that is not known: ignored (RFC 7011 8.1)";
 }
 
 TEST_F(ReliableMessageDecoderTest, AllTemplatesOfOneKindAreWithdrawn) {
   constexpr std::string_view kOptions = "0003 0102 0001 0001 0095 0004";
-  Decode(Message({kPortTemplate, kStringTemplate, kOptions}));
-  EXPECT_THAT(Decode(Message({"0002 0002 0000", "0100 0050", "0102 00000001"})),
+  Decode(MakeMessage({kPortTemplate, kStringTemplate, kOptions}));
+  EXPECT_THAT(Decode(MakeMessage({"0002 0002 0000", "0100 0050", "0102 00000001"})),
               ElementsAre("00000001"));
-  EXPECT_THAT(Decode(Message({"0100 0050", "0101 00 04", "0102 00000001"})),
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050", "0101 00 04", "0102 00000001"})),
               ElementsAre("00000001"));
-  Decode(Message({"0003 0003 0000"}));
-  EXPECT_THAT(Decode(Message({"0102 00000001"})), IsEmpty());
+  Decode(MakeMessage({"0003 0003 0000"}));
+  EXPECT_THAT(Decode(MakeMessage({"0102 00000001"})), IsEmpty());
   // The order within a message counts.
-  EXPECT_THAT(Decode(Message({kPortTemplate, "0002 0002 0000", "0100 0050"})), IsEmpty());
-  EXPECT_THAT(Decode(Message({"0002 0002 0000", kPortTemplate, "0100 0050"})),
+  EXPECT_THAT(Decode(MakeMessage({kPortTemplate, "0002 0002 0000", "0100 0050"})), IsEmpty());
+  EXPECT_THAT(Decode(MakeMessage({"0002 0002 0000", kPortTemplate, "0100 0050"})),
               ElementsAre("0050"));
-  EXPECT_THAT(Decode(Message({"0100 0051"})), ElementsAre("0051"));
+  EXPECT_THAT(Decode(MakeMessage({"0100 0051"})), ElementsAre("0051"));
 }
 
 TEST_F(ReliableMessageDecoderTest, TheEndOfASessionEndsItsTemplates) {
-  Decode(Message({kPortTemplate}), "a");
-  Decode(Message({kPortTemplate}), "b");
+  Decode(MakeMessage({kPortTemplate}), "a");
+  Decode(MakeMessage({kPortTemplate}), "b");
   decoder_.EndSession("a");
-  EXPECT_THAT(Decode(Message({"0100 0050"}), "a"), IsEmpty());
-  EXPECT_THAT(Decode(Message({"0100 0050"}), "b"), ElementsAre("0050"));
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050"}), "a"), IsEmpty());
+  EXPECT_THAT(Decode(MakeMessage({"0100 0050"}), "b"), ElementsAre("0050"));
 }
 
 TEST_F(MessageDecoderTest, ReservedSetsAreSkipped) {
-  EXPECT_THAT(Decode(Message({kPortTemplate, "00ff 1234", "0000", "0100 0050"})),
+  EXPECT_THAT(Decode(MakeMessage({kPortTemplate, "00ff 1234", "0000", "0100 0050"})),
               ElementsAre("0050"));
   EXPECT_EQ(stats().reserved_sets, 2u);
 }
@@ -224,11 +225,11 @@ TEST_P(MalformedTest, IsDiscardedWholeAndCounted) {
   expected.*test.counter = 1;
   EXPECT_EQ(decoder.stats(), expected);
 
-  ASSERT_TRUE(decoder.Decode("a", Message({"0100 0050"}), nothing).ok());
+  ASSERT_TRUE(decoder.Decode("a", MakeMessage({"0100 0050"}), nothing).ok());
   EXPECT_EQ(decoder.stats().unknown_template_sets, 1u) << "its template was kept";
   int delivered = 0;
   ASSERT_TRUE(decoder
-                  .Decode("a", Message({kPortTemplate, "0100 0050"}),
+                  .Decode("a", MakeMessage({kPortTemplate, "0100 0050"}),
                           [&delivered](const RecordView&) { ++delivered; })
                   .ok());
   EXPECT_EQ(delivered, 1);
@@ -250,76 +251,76 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Malformed{"Empty", {}, &Stats::too_short, "16 octets"},
         Malformed{"HalfAHeader", Hex("000a 0008 0000 0000"), &Stats::too_short, "16 octets"},
-        Malformed{"NetflowVersion9", With(Message({kPortTemplate}), 1, 9), &Stats::wrong_version,
+        Malformed{"NetflowVersion9", With(MakeMessage({kPortTemplate}), 1, 9), &Stats::wrong_version,
                   "version is 9"},
-        Malformed{"LengthTooLarge", With(Message({kPortTemplate}), 3, 200), &Stats::wrong_length,
+        Malformed{"LengthTooLarge", With(MakeMessage({kPortTemplate}), 3, 200), &Stats::wrong_length,
                   "says 200 octets"},
-        Malformed{"LengthTooSmall", With(Message({kPortTemplate}), 3, 20), &Stats::wrong_length,
+        Malformed{"LengthTooSmall", With(MakeMessage({kPortTemplate}), 3, 20), &Stats::wrong_length,
                   "says 20 octets"},
-        Malformed{"SetOfLengthZero", With(Message({kPortTemplate, "0100 0050"}), 31, 0),
+        Malformed{"SetOfLengthZero", With(MakeMessage({kPortTemplate, "0100 0050"}), 31, 0),
                   &Stats::bad_set, "length of 0"},
-        Malformed{"SetOfLengthThree", With(Message({kPortTemplate, "0100 0050"}), 31, 3),
+        Malformed{"SetOfLengthThree", With(MakeMessage({kPortTemplate, "0100 0050"}), 31, 3),
                   &Stats::bad_set, "length of 3"},
-        Malformed{"SetLongerThanTheMessage", With(Message({kPortTemplate, "0100 0050"}), 31, 7),
+        Malformed{"SetLongerThanTheMessage", With(MakeMessage({kPortTemplate, "0100 0050"}), 31, 7),
                   &Stats::bad_set, "length of 7"},
-        Malformed{"OctetsBehindTheLastSet", WithMore(Message({kPortTemplate}), 3),
+        Malformed{"OctetsBehindTheLastSet", WithMore(MakeMessage({kPortTemplate}), 3),
                   &Stats::bad_set, "too few"},
-        Malformed{"TemplateIdBelow256", Message({kPortTemplate, "0002 00ff 0001 0007 0002"}),
+        Malformed{"TemplateIdBelow256", MakeMessage({kPortTemplate, "0002 00ff 0001 0007 0002"}),
                   &Stats::bad_template, "255"},
-        Malformed{"TemplateCutOff", Message({kPortTemplate, "0002 0101 0002 0007 0002"}),
+        Malformed{"TemplateCutOff", MakeMessage({kPortTemplate, "0002 0101 0002 0007 0002"}),
                   &Stats::bad_template, "1 of 2"},
-        Malformed{"EnterpriseNumberCutOff", Message({kPortTemplate, "0002 0101 0001 8007 0002"}),
+        Malformed{"EnterpriseNumberCutOff", MakeMessage({kPortTemplate, "0002 0101 0001 8007 0002"}),
                   &Stats::bad_template, "0 of 1"},
-        Malformed{"OptionsTemplateCutOff", Message({kPortTemplate, "0003 0101 0001"}),
+        Malformed{"OptionsTemplateCutOff", MakeMessage({kPortTemplate, "0003 0101 0001"}),
                   &Stats::bad_template, "cut off"},
         Malformed{"OptionsTemplateWithoutScope",
-                  Message({kPortTemplate, "0003 0101 0001 0000 0007 0002"}),
+                  MakeMessage({kPortTemplate, "0003 0101 0001 0000 0007 0002"}),
                   &Stats::bad_template, "0 scopes"},
         Malformed{"MoreScopesThanFields",
-                  Message({kPortTemplate, "0003 0101 0001 0002 0007 0002"}),
+                  MakeMessage({kPortTemplate, "0003 0101 0001 0002 0007 0002"}),
                   &Stats::bad_template, "2 scopes"},
-        Malformed{"WithdrawalOfAnImpossibleTemplate", Message({kPortTemplate, "0002 00ff 0000"}),
+        Malformed{"WithdrawalOfAnImpossibleTemplate", MakeMessage({kPortTemplate, "0002 00ff 0000"}),
                   &Stats::bad_template, "255"},
         Malformed{"StringLongerThanItsSet",
-                  Message({kPortTemplate, "0100 0050", kStringTemplate, "0101 05 6162"}),
+                  MakeMessage({kPortTemplate, "0100 0050", kStringTemplate, "0101 05 6162"}),
                   &Stats::bad_record, "ends outside"},
         Malformed{"LongStringLongerThanItsSet",
-                  Message({kPortTemplate, kStringTemplate, "0101 ff ffff 6162"}),
+                  MakeMessage({kPortTemplate, kStringTemplate, "0101 ff ffff 6162"}),
                   &Stats::bad_record, "ends outside"},
-        Malformed{"LongLengthCutOff", Message({kPortTemplate, kStringTemplate, "0101 ff 00"}),
+        Malformed{"LongLengthCutOff", MakeMessage({kPortTemplate, kStringTemplate, "0101 ff 00"}),
                   &Stats::bad_record, "ends outside"},
         Malformed{"RecordCutOffBehindAString",
-                  Message({kPortTemplate, kStringTemplate, "0101 01 61"}), &Stats::bad_record,
+                  MakeMessage({kPortTemplate, kStringTemplate, "0101 01 61"}), &Stats::bad_record,
                   "cut off"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(MessageDecoderLimitTest, FieldsOfATemplate) {
   MessageDecoder decoder({.max_fields_per_template = 1});
-  EXPECT_FALSE(decoder.Decode("a", Message({kStringTemplate}), [](const RecordView&) {}).ok());
+  EXPECT_FALSE(decoder.Decode("a", MakeMessage({kStringTemplate}), [](const RecordView&) {}).ok());
   EXPECT_EQ(decoder.stats().over_limit, 1u);
-  EXPECT_TRUE(decoder.Decode("a", Message({kPortTemplate}), [](const RecordView&) {}).ok());
+  EXPECT_TRUE(decoder.Decode("a", MakeMessage({kPortTemplate}), [](const RecordView&) {}).ok());
 }
 
 TEST(MessageDecoderLimitTest, TemplatesOfASession) {
   MessageDecoder decoder({.max_templates_per_session = 1});
   const auto ignore = [](const RecordView&) {};
-  EXPECT_TRUE(decoder.Decode("a", Message({kPortTemplate}), ignore).ok());
-  EXPECT_FALSE(decoder.Decode("a", Message({kStringTemplate}), ignore).ok());
-  EXPECT_TRUE(decoder.Decode("a", Message({kPortTemplate}), ignore).ok()) << "sent again";
+  EXPECT_TRUE(decoder.Decode("a", MakeMessage({kPortTemplate}), ignore).ok());
+  EXPECT_FALSE(decoder.Decode("a", MakeMessage({kStringTemplate}), ignore).ok());
+  EXPECT_TRUE(decoder.Decode("a", MakeMessage({kPortTemplate}), ignore).ok()) << "sent again";
   EXPECT_FALSE(
-      decoder.Decode("b", Message({kPortTemplate, kStringTemplate}), ignore).ok());
+      decoder.Decode("b", MakeMessage({kPortTemplate, kStringTemplate}), ignore).ok());
   EXPECT_EQ(decoder.stats().over_limit, 2u);
 }
 
 TEST(MessageDecoderLimitTest, TheSessionIdleForLongestMakesRoom) {
   MessageDecoder decoder({.max_sessions = 2});
   const auto ignore = [](const RecordView&) {};
-  const Bytes data = Message({"0100 0050"});
+  const Bytes data = MakeMessage({"0100 0050"});
   for (const char* session : {"a", "b"}) {
-    ASSERT_TRUE(decoder.Decode(session, Message({kPortTemplate}), ignore).ok());
+    ASSERT_TRUE(decoder.Decode(session, MakeMessage({kPortTemplate}), ignore).ok());
   }
   ASSERT_TRUE(decoder.Decode("a", data, ignore).ok());
-  ASSERT_TRUE(decoder.Decode("c", Message({kPortTemplate}), ignore).ok());
+  ASSERT_TRUE(decoder.Decode("c", MakeMessage({kPortTemplate}), ignore).ok());
   EXPECT_EQ(decoder.stats().evicted_sessions, 1u);
   ASSERT_TRUE(decoder.Decode("a", data, ignore).ok());
   ASSERT_TRUE(decoder.Decode("c", data, ignore).ok());
@@ -331,15 +332,15 @@ TEST(MessageDecoderLimitTest, TheSessionIdleForLongestMakesRoom) {
 TEST(MessageDecoderLimitTest, FieldsOfAllSessionsTogether) {
   MessageDecoder decoder({.max_fields = 3});
   const auto ignore = [](const RecordView&) {};
-  ASSERT_TRUE(decoder.Decode("a", Message({kStringTemplate}), ignore).ok());
-  ASSERT_TRUE(decoder.Decode("b", Message({kPortTemplate}), ignore).ok());
+  ASSERT_TRUE(decoder.Decode("a", MakeMessage({kStringTemplate}), ignore).ok());
+  ASSERT_TRUE(decoder.Decode("b", MakeMessage({kPortTemplate}), ignore).ok());
   EXPECT_EQ(decoder.stats().evicted_sessions, 0u);
-  ASSERT_TRUE(decoder.Decode("c", Message({kPortTemplate}), ignore).ok());
+  ASSERT_TRUE(decoder.Decode("c", MakeMessage({kPortTemplate}), ignore).ok());
   EXPECT_EQ(decoder.stats().evicted_sessions, 1u);
-  EXPECT_FALSE(decoder.Decode("c", Message({kStringTemplate, "0002 0103 0001 0007 0002"}), ignore)
+  EXPECT_FALSE(decoder.Decode("c", MakeMessage({kStringTemplate, "0002 0103 0001 0007 0002"}), ignore)
                    .ok());
   EXPECT_EQ(decoder.stats().over_limit, 1u);
-  ASSERT_TRUE(decoder.Decode("b", Message({"0100 0050"}), ignore).ok());
+  ASSERT_TRUE(decoder.Decode("b", MakeMessage({"0100 0050"}), ignore).ok());
   EXPECT_EQ(decoder.stats().records, 1u) << "an over-long message evicts nobody";
 }
 
@@ -347,7 +348,7 @@ class SequenceTest : public MessageDecoderTest {
  protected:
   // A message of three records.
   void Receive(uint32_t sequence, std::string_view session = "a") {
-    Decode(Message({kPortTemplate, "0100 0050 0051 0052"}, sequence), session);
+    Decode(MakeMessage({kPortTemplate, "0100 0050 0051 0052"}, sequence), session);
     ASSERT_TRUE(status_.ok());
   }
 };
@@ -357,7 +358,7 @@ TEST_F(SequenceTest, NoLossNoCount) {
   Receive(1003);
   Receive(5, "b");
   Receive(1006);
-  Decode(Message({kPortTemplate}, 1009));
+  Decode(MakeMessage({kPortTemplate}, 1009));
   Receive(1009);
   EXPECT_EQ(stats().lost_records, 0u);
 }
@@ -399,7 +400,7 @@ TEST_F(SequenceTest, ARestartedOrRepeatingSenderLosesNothing) {
 
 TEST_F(SequenceTest, SetsOfUnknownSizeMakeTheNextNumberUnknown) {
   Receive(0);
-  Decode(Message({"0999 0050 0051"}, 3));
+  Decode(MakeMessage({"0999 0050 0051"}, 3));
   Receive(5);
   EXPECT_EQ(stats().lost_records, 0u);
   Receive(9);
@@ -412,7 +413,7 @@ Bytes ExampleMessage() {
   const Session session = ExampleSession();
   for (const Profile profile : {Profile::kIanaOnly, Profile::kProcess}) {
     const SessionRecord record{SessionRecord::Kind::kStart, session};
-    const Template& description = TemplateFor(profile, record);
+    const SessionTemplate& description = *Layout::OfProfile(profile).For(record);
     EXPECT_TRUE(encoder.AddTemplate(description));
     EXPECT_TRUE(encoder.Add(description, record));
     EXPECT_TRUE(encoder.Add(description, record));
@@ -486,7 +487,7 @@ TEST(BrokenMessageTest, RandomOctetsBehindAValidHeader) {
   std::mt19937_64 random(7);
   MessageDecoder decoder({.max_sessions = 16, .max_fields = 1000});
   for (int i = 0; i < 50'000; ++i) {
-    Bytes message = Message({});
+    Bytes message = MakeMessage({});
     const size_t size = 16 + random() % 120;
     while (message.size() < size) {
       message.push_back(static_cast<uint8_t>(random() % 4 == 0 ? random() : random() % 5));

@@ -6,8 +6,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "ipfix/element_table.h"
-#include "ipfix/writer.h"
+#include "ipfix/typed_template.h"
+#include "sockflow/ipfix/layout.h"
 #include "sockflow/ipfix/message_decoder.h"
 #include "tests/unit/ipfix/wire_builder.h"
 
@@ -18,6 +18,11 @@ using ::testing::ElementsAreArray;
 using Kind = SessionRecord::Kind;
 
 const Time kExportTime{std::chrono::milliseconds(1795253213999)};
+
+// The templates of profiles live as long as the program.
+const SessionTemplate& TemplateFor(Profile profile, const SessionRecord& record) {
+  return *Layout::OfProfile(profile).For(record);
+}
 
 Bytes Finish(MessageEncoder& encoder) {
   const auto message = encoder.Finish(kExportTime);
@@ -32,7 +37,7 @@ uint32_t SequenceOf(const Bytes& message) {
 
 TEST(MessageEncoderTest, TemplateMessageIsWhatTheRfcSays) {
   MessageEncoder encoder({.observation_domain = 0x01020304, .first_sequence = 9});
-  ASSERT_TRUE(encoder.AddTemplate(TemplatesOf(Profile::kIanaOnly)[0]));
+  ASSERT_TRUE(encoder.AddTemplate(Layout::OfProfile(Profile::kIanaOnly).templates()[0]));
   EXPECT_THAT(Finish(encoder), ElementsAreArray(Hex(R"(
     000a 0054 6b0163dd 00000009 01020304
     0002 0044
@@ -63,7 +68,7 @@ TEST(MessageEncoderTest, DataMessageIsWhatTheRfcSays) {
 
 TEST(MessageEncoderTest, EnterpriseElementsCarryTheirNumber) {
   MessageEncoder encoder({});
-  ASSERT_TRUE(encoder.AddTemplate(TemplatesOf(Profile::kProcess)[0]));
+  ASSERT_TRUE(encoder.AddTemplate(Layout::OfProfile(Profile::kProcess).templates()[0]));
   const Bytes message = Finish(encoder);
   // SRC_PROC_PID, four octets, PEN 35632, after the 15 fields of the common part.
   const Bytes field = Hex("80a8 0004 00008b30");
@@ -75,7 +80,7 @@ TEST(MessageEncoderTest, NothingAddedIsNoMessage) {
   MessageEncoder encoder({});
   EXPECT_TRUE(encoder.empty());
   EXPECT_TRUE(encoder.Finish(kExportTime).empty());
-  ASSERT_TRUE(encoder.AddTemplate(TemplatesOf(Profile::kIanaOnly)[0]));
+  ASSERT_TRUE(encoder.AddTemplate(Layout::OfProfile(Profile::kIanaOnly).templates()[0]));
   EXPECT_FALSE(encoder.empty());
   EXPECT_FALSE(encoder.Finish(kExportTime).empty());
   EXPECT_TRUE(encoder.empty());
@@ -90,7 +95,7 @@ TEST(MessageEncoderTest, ConsecutiveRecordsOfOneTemplateShareASet) {
   for (const SessionRecord& record : {start, start, end, start}) {
     ASSERT_TRUE(encoder.Add(TemplateFor(Profile::kIanaOnly, record), record));
   }
-  ASSERT_TRUE(encoder.AddTemplate(TemplatesOf(Profile::kIanaOnly)[0]));
+  ASSERT_TRUE(encoder.AddTemplate(Layout::OfProfile(Profile::kIanaOnly).templates()[0]));
   EXPECT_EQ(encoder.records(), 4u);
   const Bytes message = Finish(encoder);
   std::vector<size_t> set_ids;
@@ -102,20 +107,19 @@ TEST(MessageEncoderTest, ConsecutiveRecordsOfOneTemplateShareASet) {
 }
 
 // Templates whose records are shorter than the padding that the alignment would ask for.
-constexpr auto kOneOctet = std::to_array<Field>({
-    {Named("ipVersion"), 1, [](const SessionRecord&, Writer& writer) { writer.Unsigned<1>(4); }},
+constexpr auto kOneOctet = std::to_array({
+    Number<1>(Iana("ipVersion"), [](const SessionRecord&) { return 4; }),
 });
-constexpr auto kThreeOctets = std::to_array<Field>({
-    {Named("ipVersion"), 1, [](const SessionRecord&, Writer& writer) { writer.Unsigned<1>(4); }},
-    {Named("sourceTransportPort"), 2,
-     [](const SessionRecord&, Writer& writer) { writer.Unsigned<2>(0xabcd); }},
+constexpr auto kThreeOctets = std::to_array({
+    Number<1>(Iana("ipVersion"), [](const SessionRecord&) { return 4; }),
+    Number<2>(Iana("sourceTransportPort"), [](const SessionRecord&) { return 0xabcd; }),
 });
 
 TEST(MessageEncoderTest, PaddingIsShorterThanAnyRecord) {
   const Session session = ExampleSession();
   const SessionRecord record{Kind::kStart, session};
-  const Template one = MakeTemplate<kOneOctet>(900, "one octet");
-  const Template three = MakeTemplate<kThreeOctets>(901, "three octets");
+  const SessionTemplate one = MakeTemplate<kOneOctet>(900, "one octet");
+  const SessionTemplate three = MakeTemplate<kThreeOctets>(901, "three octets");
   {
     MessageEncoder encoder({});
     ASSERT_TRUE(encoder.Add(one, record));
@@ -136,7 +140,7 @@ TEST(MessageEncoderTest, PaddingIsShorterThanAnyRecord) {
     MessageEncoder encoder({});
     ASSERT_TRUE(encoder.AddTemplate(one));
     ASSERT_TRUE(encoder.AddTemplate(three));
-    for (const Template& description : {one, three, one, one, three}) {
+    for (const SessionTemplate& description : {one, three, one, one, three}) {
       ASSERT_TRUE(encoder.Add(description, record));
     }
     MessageDecoder decoder({});
@@ -155,7 +159,7 @@ TEST(MessageEncoderTest, PaddingIsZeroWhateverTheBufferHeld) {
   Session session = ExampleSession();
   session.user_name = "zzzzzzzzzzzzzzzzzzzzzzzzzzz";
   SessionRecord record{Kind::kStart, session};
-  const Template& description = TemplateFor(Profile::kIanaOnly, record);
+  const SessionTemplate& description = TemplateFor(Profile::kIanaOnly, record);
   ASSERT_TRUE(encoder.Add(description, record));
   Finish(encoder);
   session.user_name = "alice";
@@ -168,7 +172,7 @@ TEST(MessageEncoderTest, SequenceCountsDataRecordsSentBeforeAndWraps) {
   MessageEncoder encoder({.first_sequence = 0xfffffffe});
   const Session session = ExampleSession();
   const SessionRecord record{Kind::kStart, session};
-  const Template& description = TemplateFor(Profile::kIanaOnly, record);
+  const SessionTemplate& description = TemplateFor(Profile::kIanaOnly, record);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(encoder.Add(description, record));
   EXPECT_EQ(encoder.sequence(), 0xfffffffeu);
   EXPECT_EQ(SequenceOf(Finish(encoder)), 0xfffffffeu);
@@ -184,7 +188,7 @@ TEST(MessageEncoderTest, HoldsNoMoreRecordsThanAllowed) {
   MessageEncoder encoder({.max_records = 2});
   const Session session = ExampleSession();
   const SessionRecord record{Kind::kStart, session};
-  const Template& description = TemplateFor(Profile::kIanaOnly, record);
+  const SessionTemplate& description = TemplateFor(Profile::kIanaOnly, record);
   EXPECT_TRUE(encoder.Add(description, record));
   EXPECT_TRUE(encoder.Add(description, record));
   EXPECT_FALSE(encoder.Add(description, record));
@@ -198,8 +202,11 @@ TEST(MessageEncoderTest, HoldsNoMoreRecordsThanAllowed) {
 TEST(MessageEncoderTest, NeverExceedsTheBoundAndAlwaysFitsOneRecord) {
   for (const size_t bound : {512u, 513u, 514u, 515u, 576u, 1280u, 1400u, 1452u, 9000u, 65533u,
                              65534u, 65535u}) {
-    for (const Profile profile : {Profile::kProcess, Profile::kIanaOnly}) {
-      MessageEncoder encoder({.max_message_octets = bound});
+    for (const Layout& layout :
+         {Layout::OfProfile(Profile::kProcess), Layout::OfProfile(Profile::kIanaOnly),
+          Layout::OfProfile(Profile::kFixed), Layout::OfProfile(Profile::kFull),
+          Layout::OfProfile(Profile::kFull, 32473)}) {
+      MessageEncoder encoder({.max_message_octets = bound, .pen = layout.pen()});
       MessageDecoder decoder({});
       Session session = ExampleSession();
       size_t added = 0;
@@ -212,7 +219,7 @@ TEST(MessageEncoderTest, NeverExceedsTheBoundAndAlwaysFitsOneRecord) {
         const absl::Status status = decoder.Decode("a", message, [](const RecordView&) {});
         ASSERT_TRUE(status.ok()) << status;
       };
-      for (const Template& description : TemplatesOf(profile)) {
+      for (const Template& description : layout.templates()) {
         if (encoder.AddTemplate(description)) continue;
         finish();
         ASSERT_TRUE(encoder.AddTemplate(description)) << bound << " " << description.name;
@@ -221,9 +228,11 @@ TEST(MessageEncoderTest, NeverExceedsTheBoundAndAlwaysFitsOneRecord) {
         session.direction = i % 2 == 0 ? Direction::kActive : Direction::kPassive;
         session.process->name = TaskName(i % 3 == 0 ? "\xff\xff\xff\xff\xff\xff\xff\xff" : "curl");
         session.user_name.assign(i % 11 == 0 ? 2000 : i % 40, i % 4 == 0 ? '\xfe' : 'u');
+        session.container_id.assign(i % 13 == 0 ? 300 : 64, 'c');
+        session.pod_name.assign(i % 17 == 0 ? 2000 : i % 60, 'p');
         session.executable.assign(i % 7 == 0 ? 5000 : i * 3 % 300, '/');
         const SessionRecord record{i % 5 == 0 ? Kind::kStart : Kind::kEnd, session};
-        const Template& description = TemplateFor(profile, record);
+        const SessionTemplate& description = *layout.For(record);
         if (!encoder.Add(description, record)) {
           finish();
           ASSERT_TRUE(encoder.Add(description, record)) << bound << " " << i;

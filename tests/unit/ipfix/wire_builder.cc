@@ -29,7 +29,7 @@ Bytes Hex(std::string_view digits) {
   return octets;
 }
 
-Bytes Message(const std::vector<std::string_view>& sets, uint32_t sequence) {
+Bytes MakeMessage(const std::vector<std::string_view>& sets, uint32_t sequence) {
   Bytes body;
   for (const std::string_view set : sets) {
     const Bytes octets = Hex(set);

@@ -18,7 +18,7 @@ Bytes Hex(std::string_view digits);
 
 // A message with correct lengths of the given sets, each in hexadecimal: its id, then its contents
 // without the length. domain 7, export time 1.
-Bytes Message(const std::vector<std::string_view>& sets, uint32_t sequence = 0);
+Bytes MakeMessage(const std::vector<std::string_view>& sets, uint32_t sequence = 0);
 
 // A session with a value in every member: active, IPv4, ended in an orderly way.
 Session ExampleSession();

@@ -257,6 +257,58 @@ TEST_F(SessionTableTest, WhoAcceptedStaysTheOwnerWhateverTheEndSays) {
   EXPECT_THAT(Drain(), ElementsAre("start 1 worker", "end 1 worker"));
 }
 
+TEST_F(SessionTableTest, TellsHowTheOwnerIsKnown) {
+  SessionTable table({});
+  const auto attribution_after = [&](const SessionEvent& event) {
+    Apply(table, event);
+    table.Flush(Emit());
+    return sessions_.back().attribution;
+  };
+  SessionEvent connect = Event(Kind::kConnect, 1, "curl");
+  connect.direction = Direction::kActive;
+  EXPECT_EQ(attribution_after(connect), Attribution::kCaller);
+  SessionEvent established = Event(Kind::kEstablished, 2, "listener");
+  established.direction = Direction::kPassive;
+  EXPECT_EQ(attribution_after(established), Attribution::kListener);
+  SessionEvent accept = Event(Kind::kAccept, 3, "worker");
+  accept.direction = Direction::kPassive;
+  EXPECT_EQ(attribution_after(accept), Attribution::kCaller);
+
+  // Of a close alone: what the kernel knew last is who accepted it, if somebody did.
+  SessionEvent close = Event(Kind::kClose, 4, "worker");
+  close.direction = Direction::kPassive;
+  close.accepted = true;
+  EXPECT_EQ(attribution_after(close), Attribution::kCaller);
+  close.id = 5;
+  close.accepted = false;
+  EXPECT_EQ(attribution_after(close), Attribution::kListener);
+  close.id = 6;
+  close.process.reset();
+  EXPECT_EQ(attribution_after(close), Attribution::kUnknown);
+
+  // A close that knows more than the start did.
+  close = Event(Kind::kClose, 2, "worker");
+  close.direction = Direction::kPassive;
+  close.accepted = true;
+  EXPECT_EQ(attribution_after(close), Attribution::kCaller);
+  EXPECT_EQ(sessions_.back().process->name.view(), "worker");
+}
+
+TEST_F(SessionTableTest, AnotherOwnerHasNoneOfTheFactsOfTheFirst) {
+  SessionTable table({});
+  const auto enrich = [](Session& session, SessionRecord::Kind) {
+    session.user_name = session.executable = session.command_line = session.container_id = "x";
+    session.pod_namespace = session.pod_name = session.node_name = "x";
+  };
+  table.Apply(Event(Kind::kEstablished, 1, "parent"), enrich);
+  table.Expire(kBegin + seconds(1), enrich);
+  Apply(table, Event(Kind::kClose, 1, "worker"));
+  const Session& session = sessions_.back();
+  EXPECT_EQ(session.user_name + session.executable + session.command_line + session.container_id +
+                session.pod_namespace + session.pod_name + session.node_name,
+            "");
+}
+
 TEST_F(SessionTableTest, FlushEmitsAllThatWaits) {
   SessionTable table({});
   Apply(table, Event(Kind::kConnect, 1, "open"));

@@ -3,13 +3,14 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <span>
 
-#include "agent/addresses.h"
+#include "agent/host.h"
 #include "fmt/format.h"
 
 namespace sockflow {
@@ -74,5 +75,13 @@ absl::StatusOr<SessionFilter::Addresses> AddressesOfHost(const std::string& host
   }
   return addresses;
 }
+
+std::string HostName() {
+  char name[256] = {};
+  // Too long or not there: no name.
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+uint32_t ProcessId() { return static_cast<uint32_t>(getpid()); }
 
 }  // namespace sockflow

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,5 +16,11 @@ absl::StatusOr<SessionFilter::Interface> FindInterface(const std::string& name);
 // The addresses of a host: itself if it is an address, else what the system's resolver says, which may
 // take its time.
 absl::StatusOr<SessionFilter::Addresses> AddressesOfHost(const std::string& host);
+
+// As gethostname gives it; empty: none.
+std::string HostName();
+
+// This process's.
+uint32_t ProcessId();
 
 }  // namespace sockflow
