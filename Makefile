@@ -10,12 +10,13 @@ LABELS ?= .
 # Kernels of `make test-kernels`, names of tests/vm/kernels.
 KERNELS ?= 5.10;6.1;6.12;newest
 
-.PHONY: help build run test test-kernels bench clean
+.PHONY: help build run test test-slow test-kernels bench clean
 
 help:
 	@echo 'make build            build $(BUILD)/sockflow'
 	@echo 'make run [SECONDS=n]  build; watch this host: agent and collector, sessions on the screen'
 	@echo 'make test             build; run all tests (LABELS=unit: only those)'
+	@echo 'make test-slow        build; run the tests that take longer'
 	@echo 'make test-kernels      the kernel tests on every kernel of tests/vm/kernels for this architecture'
 	@echo 'make bench            build; print the figures of cost and speed'
 
@@ -27,11 +28,13 @@ build:
 run: build
 	packaging/try.sh $(BUILD)/sockflow $(SECONDS)
 
-test:
+test: CHOICE = -L '$(LABELS)' -LE slow
+test-slow: CHOICE = -L slow
+test test-slow:
 	packaging/dependencies.sh build test
 	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON
 	cmake --build $(BUILD) -j $(JOBS)
-	ctest --test-dir $(BUILD) --output-on-failure -L '$(LABELS)'
+	ctest --test-dir $(BUILD) --output-on-failure $(CHOICE)
 
 test-kernels:
 	packaging/dependencies.sh build test

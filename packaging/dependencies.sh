@@ -11,6 +11,7 @@ packages_for() {
         libzstd-dev libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libssl-dev ;;
     test)
       echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
+        pmacct libfixbuf-tools python3-venv golang-go ca-certificates \
         qemu-system-x86 busybox-static ;;
     bench)
       echo libfixbuf-dev bpftrace ;;

@@ -31,6 +31,16 @@ def skip(why):
     sys.exit(SKIP)
 
 
+def chosen_cases(tests, arguments):
+    """Names of methods: the slow ones for "slow", all others for nothing, else those that are named."""
+    names = [name for name in dir(tests) if name.startswith(('case_', 'slow_'))]
+    if not arguments:
+        return [name for name in names if name.startswith('case_')]
+    if arguments == ['slow']:
+        return [name for name in names if name.startswith('slow_')]
+    return [name for name in names if name.split('_', 1)[1] in arguments]
+
+
 def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(('127.0.0.1', 0))

@@ -55,7 +55,8 @@ def read_flows(path):
     flows = collections.defaultdict(list)
     for line in path.read_text(encoding='utf-8').splitlines():
         record = json.loads(line)
-        flows[record['flowId']].append(record)
+        if 'flowId' in record:  # no options record
+            flows[record['flowId']].append(record)
     return flows
 
 

@@ -1,19 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""An export stream of known sessions, for other programs to read."""
+"""An export of known sessions, for other programs to read."""
+import contextlib
 import dataclasses
+import json
 import pathlib
 import socket
 import struct
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
 import programs  # noqa: E402
-from receiver import Receiver, ipfix_validator, read_elements  # noqa: E402,F401
+from receiver import Receiver, StreamReceiver, ipfix_validator, read_elements  # noqa: E402,F401
 
-PROCESS_NAME = 'interop-proc'
+PROCESS_NAME, PARENT_NAME = 'interop-proc', 'interop-test'
 REQUEST, REPLY = 12345, 6789
+# Debian's, so that the executable of the known sessions is the same everywhere.
+INTERPRETER = next(p for p in ('/usr/bin/python3', sys.executable) if pathlib.Path(p).exists())
 PCAP_MAGIC, LINKTYPE_RAW = 0xa1b2c3d4, 101
+REVERSE, NTOP, ANTREA = 29305, 35632, 56506
+TIMEOUT = 30
+
+
+@dataclasses.dataclass
+class Sessions:
+    """What is known of the sessions."""
+    pid: int
+    executable: str
+    ports: list  # (client, server) of the session over IPv4, then of that over IPv6
+    begin: float  # seconds since 1970
+    end: float
 
 
 @dataclasses.dataclass
@@ -22,44 +39,81 @@ class Export:
     port: int       # of the collector
     messages: list  # octets
     records: list   # of the known sessions only, as ipfix_validator reads them
-    begin: float    # seconds since 1970
-    end: float
+    sessions: Sessions
+
+    @property
+    def begin(self):
+        return self.sessions.begin
+
+    @property
+    def end(self):
+        return self.sessions.end
 
 
+@contextlib.contextmanager
 def known_sessions():
-    """One over IPv4 and one over IPv6; returns the ports (client, server) of each."""
-    return [programs.make_session(host, REQUEST, REPLY) for host in ('127.0.0.1', '::1')]
+    """Sessions that are over; their process lives until the block ends, for what the agent can
+    read of it only while it does."""
+    programs.name_process(PARENT_NAME.encode())
+    script = pathlib.Path(__file__).with_name('known_sessions.py')
+    begin = time.time()
+    with subprocess.Popen([INTERPRETER, '-B', script, PROCESS_NAME, str(REQUEST), str(REPLY)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        facts = json.loads(process.stdout.readline())
+        yield Sessions(facts['pid'], facts['executable'], [tuple(p) for p in facts['ports']], begin,
+                       time.time())
+        process.stdin.close()
+
+
+def records_of(receiver, sessions):
+    """Those of the known sessions: other traffic of the machine is in the stream too."""
+    records = [r for r in receiver.records if (r.number(7), r.number(11)) in sessions.ports]
+    programs.check(len(records) == 8, f'{len(records)} records of 4 sockets')
+    return records
 
 
 def export(sockflow, profile):
-    """Runs the agent while this process makes the known sessions."""
-    programs.name_process(PROCESS_NAME.encode())
+    """Runs the agent while another process makes the known sessions."""
     with Receiver(read_elements(sockflow), 1400) as receiver, \
             sockflow.agent('--collector', receiver.url, '--profile', profile) as agent:
-        begin = time.time()
-        ports = known_sessions()
-        agent.stop()
-        end = time.time()
-        receiver.receive_all()  # Violation unless each rule is kept
+        with known_sessions() as sessions:
+            agent.stop()
+        receiver.finish()  # Violation unless each rule is kept
         port = receiver.socket.getsockname()[1]
-    # Other traffic of the machine is in the stream too.
-    records = [r for r in receiver.records if (r.number(7), r.number(11)) in ports]
-    programs.check(len(records) == 8, f'{len(records)} records of 4 sockets')
-    return Export(profile, port, [m for m, _ in receiver.messages], records, begin, end)
+    return Export(profile, port, [m for m, _ in receiver.messages],
+                  records_of(receiver, sessions), sessions)
+
+
+def _write_pcap(path, packets, seconds):
+    """Raw IP packets."""
+    whole, fraction = divmod(seconds, 1)
+    with open(path, 'wb') as pcap:
+        pcap.write(struct.pack('!IHHiIII', PCAP_MAGIC, 2, 4, 0, 0, 65535, LINKTYPE_RAW))
+        for packet in packets:
+            pcap.write(struct.pack('!IIII', int(whole), int(fraction * 1e6), len(packet),
+                                   len(packet)) + packet)
+
+
+def _ip(protocol, payload):
+    loopback = socket.inet_aton('127.0.0.1')
+    header = struct.pack('!BBHHHBBH4s4s', 0x45, 0, len(payload) + 20, 0, 0, 64, protocol, 0,
+                         loopback, loopback)
+    total = sum(struct.unpack('!10H', header))
+    checksum = 0xffff - (total % 0xffff)
+    return header[:10] + struct.pack('!H', checksum) + header[12:] + payload
 
 
 def write_pcap(exported, path):
-    """The datagrams as a capture of raw IP packets."""
-    with open(path, 'wb') as pcap:
-        pcap.write(struct.pack('!IHHiIII', PCAP_MAGIC, 2, 4, 0, 0, 65535, LINKTYPE_RAW))
-        for message in exported.messages:
-            udp = struct.pack('!HHHH', 40000, exported.port, len(message) + 8, 0) + message
-            loopback = socket.inet_aton('127.0.0.1')
-            ip = struct.pack('!BBHHHBBH4s4s', 0x45, 0, len(udp) + 20, 0, 0, 64,
-                             socket.IPPROTO_UDP, 0, loopback, loopback)
-            total = sum(struct.unpack('!10H', ip))
-            checksum = 0xffff - (total % 0xffff)
-            packet = ip[:10] + struct.pack('!H', checksum) + ip[12:] + udp
-            seconds, fraction = divmod(exported.end, 1)
-            pcap.write(struct.pack('!IIII', int(seconds), int(fraction * 1e6), len(packet),
-                                   len(packet)) + packet)
+    """The datagrams as a capture."""
+    _write_pcap(path, [_ip(socket.IPPROTO_UDP,
+                           struct.pack('!HHHH', 40000, exported.port, len(m) + 8, 0) + m)
+                       for m in exported.messages], exported.end)
+
+
+def write_stream_pcap(octets, port, seconds, path, segment=1000):
+    """The stream as a capture of one TCP connection; messages begin anywhere in its segments."""
+    ack = 0x10
+    _write_pcap(path, [_ip(socket.IPPROTO_TCP,
+                           struct.pack('!HHIIBBHHH', 40000, port, at + 1, 1, 0x50, ack, 65535, 0,
+                                       0) + octets[at:at + segment])
+                       for at in range(0, len(octets), segment)], seconds)
