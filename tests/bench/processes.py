@@ -103,8 +103,9 @@ class Agent(Program):
     def summary(self):
         """Stops the agent and reads its last line."""
         text = self.stop()
-        found = re.search(r"seen (\d+) events: .*exported (\d+) records in (\d+) messages, "
-                          r"lost (\d+) records; lost by reason: (.*)", text)
+        # Of several collectors the first.
+        found = re.search(r"seen (\d+) events: .*?exported (\d+) records in (\d+) messages, "
+                          r"lost (\d+) records.*; lost by reason: (.*)", text)
         if not found:
             raise RuntimeError(f"the agent ended without its statistics: {text.strip()}")
         reasons = {name: int(count) for name, count in re.findall(r"(\w+) (\d+)", found[5])}
