@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/losses.h"
 #include "delivery/wall_clock.h"
 
 namespace sockflow {
@@ -22,6 +23,32 @@ Exporter::Options Complete(Exporter::Options options) {
   options.encoder.observation_domain = options.identity.observation_domain;
   options.encoder.pen = options.layout.pen();
   return options;
+}
+
+delivery::DeliveryStats WithUntold(delivery::DeliveryStats stats, uint64_t untold) {
+  if (untold > 0) {
+    stats.lost_records += untold;
+    stats.lost_by_reason["not_in_profile"] = untold;
+  }
+  return stats;
+}
+
+std::vector<ipfix::Message> StatisticsOf(const Exporter::Options& options,
+                                         const delivery::DeliveryStats& stats,
+                                         const ipfix::MeteringStatistics& metering,
+                                         ipfix::ExportingStatistics& told) {
+  // What a broken session may not have brought is sent again, and does not count until then. But
+  // these are totals, which never go down.
+  told = {.messages = std::max(told.messages, stats.messages),
+          .octets = std::max(told.octets, stats.octets),
+          .records = std::max(told.records, stats.records),
+          .not_sent_records = stats.lost_records,
+          .not_sent_packets = stats.lost_flow_packets,
+          .not_sent_octets = stats.lost_flow_octets,
+          .first_not_sent = stats.first_loss,
+          .last_not_sent = stats.last_loss};
+  return ipfix::MakeStatistics(options.layout, options.identity, told, metering, WallClockNow(),
+                               {options.encoder.max_message_octets});
 }
 
 }  // namespace
@@ -82,23 +109,22 @@ Exporter::Moment Exporter::NextDeadline() const {
 void Exporter::OnTime(Moment now, Metering metering) {
   if (encoder_.records() != 0 && oldest_record_ + options_.interval <= now) HandOver();
   if (next_statistics_ > now) return;
-  HandOverStatistics(metering);
+  HandOverStatistics(metering());
   next_statistics_ = now + options_.statistics_interval;
 }
 
 void Exporter::Finish(Moment deadline, Metering metering) {
   HandOver();
-  if (options_.statistics_interval > Duration::zero()) HandOverStatistics(metering);
-  courier_->Finish(deadline);
+  if (options_.statistics_interval == Duration::zero()) return courier_->Finish(deadline);
+  courier_->Finish(deadline, [options = options_, untold = untold_records_, told = told_,
+                              lost = Losses::Copy(metering())](
+                                 const delivery::DeliveryStats& stats) mutable {
+    return StatisticsOf(options, WithUntold(stats, untold), lost.statistics(), told);
+  });
 }
 
 delivery::DeliveryStats Exporter::stats() const {
-  delivery::DeliveryStats stats = courier_->stats();
-  if (untold_records_ > 0) {
-    stats.lost_records += untold_records_;
-    stats.lost_by_reason["not_in_profile"] = untold_records_;
-  }
-  return stats;
+  return WithUntold(courier_->stats(), untold_records_);
 }
 
 void Exporter::HandOver() {
@@ -108,24 +134,8 @@ void Exporter::HandOver() {
                  .flow_octets = std::exchange(flow_octets_, 0)});
 }
 
-void Exporter::HandOverStatistics(Metering metering) {
-  const delivery::DeliveryStats stats = this->stats();
-  // What a broken session may not have brought is sent again, and does not count until then. But
-  // these are totals, which never go down.
-  told_.messages = std::max(told_.messages, stats.messages);
-  told_.octets = std::max(told_.octets, stats.octets);
-  told_.records = std::max(told_.records, stats.records);
-  const ipfix::ExportingStatistics exporting = {.messages = told_.messages,
-                                                .octets = told_.octets,
-                                                .records = told_.records,
-                                                .not_sent_records = stats.lost_records,
-                                                .not_sent_packets = stats.lost_flow_packets,
-                                                .not_sent_octets = stats.lost_flow_octets,
-                                                .first_not_sent = stats.first_loss,
-                                                .last_not_sent = stats.last_loss};
-  for (ipfix::Message& message :
-       ipfix::MakeStatistics(options_.layout, options_.identity, exporting, metering(),
-                             WallClockNow(), limits())) {
+void Exporter::HandOverStatistics(const ipfix::MeteringStatistics& metering) {
+  for (ipfix::Message& message : StatisticsOf(options_, stats(), metering, told_)) {
     courier_->Put({.message = std::move(message), .kind = delivery::Cargo::Kind::kStatistics});
   }
 }

@@ -61,8 +61,7 @@ class Exporter {
   // False if the message is full.
   bool Add(const ipfix::SessionTemplate& description, const SessionRecord& record);
   void HandOver();
-  void HandOverStatistics(Metering metering);
-  ipfix::MessageLimits limits() const { return {options_.encoder.max_message_octets}; }
+  void HandOverStatistics(const ipfix::MeteringStatistics& metering);
 
   Options options_;
   std::unique_ptr<delivery::Courier> courier_;
@@ -73,7 +72,7 @@ class Exporter {
   uint64_t flow_packets_ = 0;
   uint64_t flow_octets_ = 0;
   uint64_t untold_records_ = 0;
-  ipfix::ExportingStatistics told_;  // what was sent, as the last statistics had it
+  ipfix::ExportingStatistics told_;  // by the last statistics
 };
 
 }  // namespace sockflow

@@ -22,11 +22,21 @@ void Losses::Update(std::vector<LossCounter> counters, Time now) {
     last_ = now;
   }
   counters_ = std::move(counters);
-  metering_.clear();
-  for (const LossCounter& loss : counters_) metering_.push_back({loss.reason, loss.count});
 }
 
-ipfix::MeteringStatistics Losses::statistics() const {
+Losses Losses::Copy(const ipfix::MeteringStatistics& statistics) {
+  Losses copy;
+  for (const ipfix::MeteringLoss& loss : statistics.losses) {
+    copy.counters_.push_back({std::string(loss.reason), loss.count});
+  }
+  copy.first_ = statistics.first_loss;
+  copy.last_ = statistics.last_loss;
+  return copy;
+}
+
+ipfix::MeteringStatistics Losses::statistics() {
+  metering_.clear();
+  for (const LossCounter& loss : counters_) metering_.push_back({loss.reason, loss.count});
   return {.losses = metering_, .first_loss = first_, .last_loss = last_};
 }
 

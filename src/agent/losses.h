@@ -14,16 +14,19 @@ namespace sockflow {
 // What the source and the session table lost, by reason, and when that grew.
 class Losses {
  public:
+  // All that `statistics` says, for another thread.
+  static Losses Copy(const ipfix::MeteringStatistics& statistics);
+
   // `counters`: all there are now, always the same reasons in the same order.
   void Update(std::vector<LossCounter> counters, Time now);
 
   const std::vector<LossCounter>& counters() const { return counters_; }
-  // For IPFIX. Valid until the next call of Update.
-  ipfix::MeteringStatistics statistics() const;
+  // For IPFIX. Valid until the next call of it or of Update.
+  ipfix::MeteringStatistics statistics();
 
  private:
   std::vector<LossCounter> counters_;
-  std::vector<ipfix::MeteringLoss> metering_;  // views of counters_
+  std::vector<ipfix::MeteringLoss> metering_;  // views of counters_, made by statistics()
   std::optional<Time> first_, last_;
 };
 

@@ -101,7 +101,8 @@ void Courier::Put(Cargo cargo) {
        fmt::format("{}: the queue of what waits is full; raise exporter.queue_bytes", name_));
 }
 
-void Courier::Finish(Clock::time_point deadline) {
+void Courier::Finish(Clock::time_point deadline, Farewell farewell) {
+  farewell_ = std::move(farewell);
   stop_deadline_ = deadline.time_since_epoch().count();
   stopping_ = true;
   waiter_->Wake();
@@ -134,11 +135,24 @@ bool Courier::Finished() {
     const std::lock_guard lock(mutex_);
     return waiting_octets_ > 0;
   }();
-  if (open_.has_value()) return !waiting && templates_.empty() && !busy_;
+  if (open_.has_value()) {
+    if (waiting || !templates_.empty() || busy_) return false;
+    if (farewell_ == nullptr) return true;
+    SayFarewell();
+    return false;
+  }
   // One that was never tried may work; one that failed is not tried again so soon.
   return !waiting || std::ranges::none_of(transports_, [now](const Candidate& candidate) {
     return candidate.next_attempt <= now;
   });
+}
+
+void Courier::SayFarewell() {
+  for (ipfix::Message& message : std::exchange(farewell_, nullptr)(stats())) {
+    const std::lock_guard lock(mutex_);
+    waiting_octets_ += message.octets.size();
+    queue_.push_back({.message = std::move(message), .kind = Cargo::Kind::kStatistics});
+  }
 }
 
 void Courier::TakeInbox() {
@@ -304,7 +318,11 @@ void Courier::SendDue() {
 bool Courier::SendBurst(std::deque<Cargo>& queue) {
   ApplySkipped();
   const bool paced = current().forgets_templates() && options_.burst_messages != 0;
-  const size_t most = std::min(queue.size(), paced ? options_.burst_messages : kLargestBurst);
+  size_t most = std::min(queue.size(), paced ? options_.burst_messages : kLargestBurst);
+  if (&queue == &queue_ && current().forgets_templates() &&
+      options_.template_refresh_messages > messages_since_refresh_) {
+    most = std::min<size_t>(most, options_.template_refresh_messages - messages_since_refresh_);
+  }
   const Time now = WallClockNow();
   burst_.clear();
   for (size_t i = 0; i < most; ++i) {
@@ -324,11 +342,13 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
     Cargo& cargo = queue.front();
     octets += cargo.message.octets.size();
     records += cargo.flow_records();
-    if (cargo.kind != Cargo::Kind::kPreamble) waiting += cargo.message.octets.size();
+    if (cargo.kind != Cargo::Kind::kPreamble) {
+      waiting += cargo.message.octets.size();
+      ++messages_since_refresh_;
+    }
     unconfirmed_.push_back(std::move(cargo));
     queue.pop_front();
   }
-  messages_since_refresh_ += result.accepted;
   sent_ = sent_ || result.accepted > 0;
   const size_t keep = current().unconfirmed();
   while (unconfirmed_.size() > keep) unconfirmed_.pop_front();

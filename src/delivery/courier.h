@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -102,9 +103,12 @@ class Courier {
   // room is lost, and counted.
   void Put(Cargo cargo);
 
+  // The last messages of a session, statistics, made when all else has been sent; called in the thread.
+  using Farewell = std::function<std::vector<ipfix::Message>(const DeliveryStats&)>;
+
   // No more messages come. What waits in memory is sent until the deadline, the rest goes to the spool
   // or is lost; the session is ended in order. Returns at once.
-  void Finish(Clock::time_point deadline);
+  void Finish(Clock::time_point deadline, Farewell farewell = nullptr);
   // True when that is done.
   bool finished() const { return finished_.load(); }
 
@@ -133,9 +137,11 @@ class Courier {
   // All that follows runs in the thread.
   void Run();
   bool Finished();
+  void SayFarewell();
   void TakeInbox();
   void Enqueue(Cargo cargo);
   void Leave();
+  void PutBackInSpool();
 
   void TendSpool();
   // Moves a message to the disk; false: it could not be written.
@@ -180,6 +186,7 @@ class Courier {
   const std::shared_ptr<const Preamble> preamble_;
   std::vector<Candidate> transports_;
   const std::unique_ptr<transport::Waiter> waiter_;
+  Farewell farewell_;  // set before stopping_, then the thread's own
   std::atomic<bool> stopping_ = false;
   std::atomic<Clock::rep> stop_deadline_ = 0;
   std::atomic<bool> finished_ = false;
@@ -210,7 +217,7 @@ class Courier {
   bool sent_ = false;  // something, since the last wait
   ipfix::SequenceNumbers sequence_;
   Clock::time_point next_refresh_ = Clock::time_point::max();
-  uint64_t messages_since_refresh_ = 0;
+  uint64_t messages_since_refresh_ = 0;  // but those of the preamble
   Clock::time_point next_burst_ = Clock::time_point::min();
   Clock::time_point next_log_ = Clock::time_point::min();
   uint64_t logged_losses_ = 0;

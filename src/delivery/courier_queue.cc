@@ -134,8 +134,30 @@ void Courier::CountDamage(const Damage& damage) {
                name_, damage.octets, options_.spool->directory, damage.entries, damage.records);
 }
 
+// What is in memory comes before what is on disk, also after the next start.
+void Courier::PutBackInSpool() {
+  const uint64_t most = std::min(options_.spool->segment_octets, options_.spool->max_octets / 4);
+  std::erase_if(queue_, [](const Cargo& cargo) { return cargo.kind != Cargo::Kind::kFlows; });
+  while (!queue_.empty()) {
+    const std::shared_ptr<const Preamble> preamble = PreambleOf(queue_.back());
+    std::vector<const ipfix::Message*> messages;
+    auto first = queue_.end();
+    for (uint64_t octets = 0; first != queue_.begin() && octets < most &&
+                              PreambleOf(*std::prev(first)) == preamble;) {
+      --first;
+      messages.push_back(&first->message);
+      octets += first->message.octets.size();
+    }
+    std::ranges::reverse(messages);
+    // Where this fails they may yet find room behind.
+    if (!spool_->PutBefore(messages, *preamble).ok()) return;
+    queue_.erase(first, queue_.end());
+  }
+}
+
 // What could not be sent.
 void Courier::Leave() {
+  if (spool_ != nullptr && !spool_->empty()) PutBackInSpool();
   std::ranges::move(behind_spool_, std::back_inserter(queue_));
   behind_spool_.clear();
   uint64_t lost = 0;
@@ -158,7 +180,10 @@ void Courier::Leave() {
     if (absl::Status closed = spool_->Close(); !closed.ok()) {
       spdlog::warn("{}: {}", name_, std::string(closed.message()));
     }
+    const uint64_t records = spool_->records();
     spool_.reset();  // whoever comes next may have it
+    const std::lock_guard lock(mutex_);
+    stats_.spooled_records = records;
   }
   const std::lock_guard lock(mutex_);
   waiting_octets_ = 0;

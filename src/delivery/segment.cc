@@ -98,9 +98,11 @@ class Parser {
         const bool was_preamble =
             next < file_.size() &&
             (!IsData(file_, next) || PreambleField(file_, next) != preamble_crc_);
+        seen_.messages += was_preamble ? 0 : 1;
         Lose(next, {.entries = was_preamble ? 0u : 1u});
       }
     }
+    CountWhatIsCutOff();
     contents_.preamble = std::make_shared<const Preamble>(std::move(preamble_));
     return std::move(contents_);
   }
@@ -120,6 +122,9 @@ class Parser {
     if (Load32(&file_[kPositionAt + 4]) == Crc(file_.subspan(kPositionAt, 4))) {
       position_ = Load32(&file_[kPositionAt]);
     }
+    if (Load32(&file_[kTallyAt + 8]) == Crc(file_.subspan(kTallyAt, 8))) {
+      tally_ = {.messages = Load32(&file_[kTallyAt]), .records = Load32(&file_[kTallyAt + 4])};
+    }
     offset_ = kFirstEntry;
     return absl::OkStatus();
   }
@@ -131,6 +136,10 @@ class Parser {
                       .records = Load32(&file_[offset_ + 8])};
     const std::span<const uint8_t> octets = file_.subspan(offset_);
     const bool is_data = IsData(file_, offset_);
+    if (is_data) {
+      ++seen_.messages;
+      seen_.records += entry.records;
+    }
     if (!HasMessage(octets, entry)) {
       // One that the end of the file cuts off may still be followed by others: a hole can be in
       // between.
@@ -156,8 +165,20 @@ class Parser {
     offset_ = end;
   }
 
+  // Entries that were written and of which nothing is there.
+  void CountWhatIsCutOff() {
+    if (tally_.messages > seen_.messages) {
+      contents_.damage.entries += tally_.messages - seen_.messages;
+    }
+    if (contents_.damage.entries > 0 && tally_.records > seen_.records) {
+      contents_.damage.records += tally_.records - seen_.records;
+    }
+  }
+
   std::span<const uint8_t> file_;
   uint32_t position_ = 0;
+  Tally tally_;
+  Tally seen_;  // entries of data, whole or not, consumed or not
   size_t offset_ = 0;
   Preamble preamble_;
   uint32_t preamble_crc_ = 0;
@@ -180,12 +201,22 @@ std::vector<uint8_t> EncodePosition(uint32_t offset) {
   return out;
 }
 
-std::vector<uint8_t> EncodeSegmentHead(const Preamble& preamble) {
+std::vector<uint8_t> EncodeTally(const Tally& tally) {
+  std::vector<uint8_t> out;
+  Append32(tally.messages, out);
+  Append32(tally.records, out);
+  Append32(Crc(out), out);
+  return out;
+}
+
+std::vector<uint8_t> EncodeSegmentHead(const Preamble& preamble, const Tally& tally) {
   std::vector<uint8_t> out(kMagic.begin(), kMagic.end());
   Append32(kVersion, out);
   Append32(Crc(out), out);
   const std::vector<uint8_t> position = EncodePosition(kFirstEntry);
   out.insert(out.end(), position.begin(), position.end());
+  const std::vector<uint8_t> tally_field = EncodeTally(tally);
+  out.insert(out.end(), tally_field.begin(), tally_field.end());
   uint32_t crc = 0;
   for (const ipfix::Message& message : preamble) {
     AppendEntry(kPreambleKind, message, crc, out);

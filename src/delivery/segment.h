@@ -14,6 +14,7 @@
 //
 //   header   8 magic "SFSPOOL\n" | 4 version | 4 CRC-32 of these
 //   position 4 offset of the first entry that was not consumed | 4 CRC-32 of that
+//   tally    4 messages | 4 records of the data written so far | 4 CRC-32 of these
 //   entries  4 mark | 4 length | 4 records | 4 preamble | 4 CRC-32 of these |
 //            4 CRC-32 of the message | the message
 //
@@ -25,8 +26,9 @@ namespace sockflow::delivery {
 // The messages, templates and options, that the data of a segment needs.
 using Preamble = std::vector<ipfix::Message>;
 
-inline constexpr uint32_t kFirstEntry = 24;  // offset
+inline constexpr uint32_t kFirstEntry = 36;  // offset
 inline constexpr uint32_t kPositionAt = 16;
+inline constexpr uint32_t kTallyAt = 24;
 inline constexpr size_t kEntryHeaderOctets = 24;
 inline constexpr size_t kLargestMessage = 65535;  // RFC 7011 3.1
 
@@ -38,6 +40,12 @@ struct Damage {
 
   bool any() const { return entries != 0 || octets != 0; }
   Damage& operator+=(const Damage& other);
+};
+
+// How much data was written to a file: tells what a crash has cut off its end.
+struct Tally {
+  uint32_t messages = 0;
+  uint32_t records = 0;
 };
 
 // Where a message lies in its file.
@@ -57,9 +65,10 @@ struct SegmentContents {
 };
 
 // The begin of a segment file.
-std::vector<uint8_t> EncodeSegmentHead(const Preamble& preamble);
-// A position field.
+std::vector<uint8_t> EncodeSegmentHead(const Preamble& preamble, const Tally& tally = {});
+// A position field, a tally field.
 std::vector<uint8_t> EncodePosition(uint32_t offset);
+std::vector<uint8_t> EncodeTally(const Tally& tally);
 // A message with its entry header, as data that needs the preamble of this CRC.
 std::vector<uint8_t> EncodeEntry(const ipfix::Message& message, uint32_t preamble_crc);
 uint32_t CrcOf(const Preamble& preamble);

@@ -213,12 +213,49 @@ absl::Status Spool::Append(const ipfix::Message& message, const Preamble& preamb
                                 .length = static_cast<uint32_t>(message.octets.size()),
                                 .records = message.records});
   }
+  StoreTally({.messages = writing_.tally.messages + 1,
+              .records = writing_.tally.records + message.records});
   segment.octets += octets.size();
   octets_ += octets.size();
   ++segment.messages;
   ++messages_;
   segment.records += message.records;
   records_ += message.records;
+  return absl::OkStatus();
+}
+
+absl::Status Spool::PutBefore(std::span<const ipfix::Message* const> messages,
+                              const Preamble& preamble) {
+  Segment segment{.number = segments_.front().number - 1,
+                  .messages = messages.size(),
+                  .is_dirty = true};
+  const std::string path = PathOf(segment.number);
+  if (segment.number == 0) {
+    return absl::ResourceExhaustedError(
+        fmt::format("spool {} has no number left for a file before {}", options_.directory,
+                    PathOf(segments_.front().number)));
+  }
+  for (const ipfix::Message* message : messages) segment.records += message->records;
+  std::vector<uint8_t> octets =
+      EncodeSegmentHead(preamble, {.messages = static_cast<uint32_t>(segment.messages),
+                                   .records = static_cast<uint32_t>(segment.records)});
+  const uint32_t preamble_crc = CrcOf(preamble);
+  for (const ipfix::Message* message : messages) {
+    const std::vector<uint8_t> entry = EncodeEntry(*message, preamble_crc);
+    octets.insert(octets.end(), entry.begin(), entry.end());
+  }
+  segment.octets = octets.size();
+  if (segment.octets > kLargestFile || octets_ + segment.octets > options_.max_octets) return Full();
+  const Socket fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return DiskError("make", path, errno);
+  if (const int error = AppendWhole(fd.fd(), octets, 0); error != 0) {
+    unlink(path.c_str());
+    return DiskError("write", path, error);
+  }
+  messages_ += segment.messages;
+  records_ += segment.records;
+  octets_ += segment.octets;
+  segments_.push_front(segment);
   return absl::OkStatus();
 }
 
@@ -317,6 +354,7 @@ void Spool::Trim() {
         octets_ -= first.octets - writing_.first_entry;
         first.octets = writing_.first_entry;
         StorePosition(writing_.first_entry);
+        StoreTally({});
       }
       return;
     }
@@ -334,6 +372,13 @@ void Spool::StorePosition(uint32_t offset) {
   // Where this fails messages are sent twice after a restart, which is better than none.
   (void)!pwrite(position_.fd(), octets.data(), octets.size(), kPositionAt);
   first.is_dirty = true;
+}
+
+void Spool::StoreTally(const Tally& tally) {
+  writing_.tally = tally;
+  const std::vector<uint8_t> octets = EncodeTally(tally);
+  // Where this fails a crash may take more than is then told.
+  (void)!pwrite(writing_.fd.fd(), octets.data(), octets.size(), kTallyAt);
 }
 
 Damage Spool::TakeDamage() { return std::exchange(damage_, {}); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -28,6 +29,8 @@ namespace sockflow::delivery {
 class Spool {
  public:
   static constexpr uint64_t kLargestSegment = 64 << 20;
+  // Of segment files; the numbers before are for PutBefore.
+  static constexpr uint64_t kFirstNumber = 1'000'000;
 
   struct Options {
     std::string directory;  // for one collector alone; made (0700) if only its last part is missing
@@ -54,6 +57,11 @@ class Spool {
   // kResourceExhausted: the limit would be passed, or the disk is full; kInvalidArgument: longer
   // than any IPFIX message. After an error nothing of the message is in the spool.
   absl::Status Append(const ipfix::Message& message, const Preamble& preamble);
+
+  // Puts messages, of one preamble and with the oldest first, before all that wait, of which there must
+  // be some; only this and Close may follow. Errors as those of Append, after which none of the
+  // messages is in the spool.
+  absl::Status PutBefore(std::span<const ipfix::Message* const> messages, const Preamble& preamble);
 
   // The item that follows `index` others, read from the disk when first asked for and then kept in
   // memory until it is popped. Null: there are no more. Valid until the next call of Pop.
@@ -87,6 +95,7 @@ class Spool {
     std::shared_ptr<const Preamble> preamble;
     uint32_t preamble_crc = 0;
     uint32_t first_entry = 0;
+    Tally tally;
   };
   // The segment that At reads next.
   struct Reading {
@@ -117,11 +126,12 @@ class Spool {
   // Removes what nothing waits in.
   void Trim();
   void StorePosition(uint32_t offset);
+  void StoreTally(const Tally& tally);
 
   Options options_;
   transport::Socket lock_;
   std::deque<Segment> segments_;  // by number; one at least while anything waits
-  uint64_t next_number_ = 1;
+  uint64_t next_number_ = kFirstNumber;
   Writing writing_;
   Reading reading_;
   std::deque<Ahead> ahead_;

@@ -199,6 +199,10 @@ TEST_F(ExporterTest, StatisticsAtTheirInterval) {
   // What came before these, not what leaves with them.
   exporter_->OnTime(due + seconds(60), metering);
   EXPECT_TRUE(Eventually([&] { return Value("exportedFlowRecordTotalCount") == "2"; }));
+  // The last ones come after all else.
+  Export(3, begin_);
+  Finish();
+  EXPECT_EQ(Value("exportedFlowRecordTotalCount"), "5");
 }
 
 }  // namespace

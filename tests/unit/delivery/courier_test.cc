@@ -246,11 +246,13 @@ TEST_F(CourierTest, TemplatesAgainAfterSoManyMessages) {
   far_.forgets = true;
   Courier::Options options = Defaults();
   options.template_refresh_messages = 2;
-  options.burst_messages = 1;
+  // Themselves they do not count: else they would come for ever.
+  options.preamble = {MessageOf('T', 0), MessageOf('U', 0), MessageOf('V', 0)};
   Start(std::move(options));
   for (char label : {'a', 'b', 'c'}) courier_->Put(Flows(label));
   Finish();
-  EXPECT_THAT(Lines(far_.all()), ElementsAre("T0", "a0", "T1", "b1", "T2", "c2"));
+  EXPECT_THAT(Lines(far_.all()),
+              ElementsAre("T0", "U0", "V0", "a0", "b1", "T2", "U2", "V2", "c2"));
 }
 
 TEST_F(CourierTest, DatagramsComeInBursts) {
@@ -395,10 +397,7 @@ TEST_F(SpoolingCourierTest, WhatWaitsSurvivesARestart) {
   Back();
   Start(Spooling());
   EXPECT_TRUE(Arrived(27));
-  std::string labels = Labels(far_.all());
-  EXPECT_EQ(labels.front(), 'T');
-  std::ranges::sort(labels);
-  EXPECT_EQ(labels, "Tabcdefghijklmnopqrstuvwxyz");
+  EXPECT_EQ(Labels(far_.all()), "Tabcdefghijklmnopqrstuvwxyz") << "in their order";
 }
 
 // Another configuration has other templates, and may use the same ids.
