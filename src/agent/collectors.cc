@@ -12,6 +12,7 @@
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 #include "transport/file_transport.h"
+#include "transport/sctp_transport.h"
 #include "transport/secure_transport.h"
 #include "transport/stdout_transport.h"
 #include "transport/tcp_transport.h"
@@ -61,6 +62,7 @@ TransportOr ComposeTransport(const EndpointConfig& endpoint, const CollectorConf
   if (!url.ok()) return At(endpoint.place, url.status());
   if (url->scheme == "udp") return std::make_unique<transport::UdpTransport>(*url);
   if (url->scheme == "tcp") return std::make_unique<transport::TcpTransport>(*url);
+  if (url->scheme == "sctp") return std::make_unique<transport::SctpTransport>(*url);
   if (url->scheme == "stdout") return std::make_unique<transport::StdoutTransport>();
   if (url->scheme != "file") return ComposeSecure(*url, endpoint);
   auto made = ComposeFile(*url, file);

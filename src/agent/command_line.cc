@@ -209,7 +209,8 @@ void AddRun(CLI::App& app, RunFlags& flags) {
       ->type_name("FILE");
   run->add_option("--collector", flags.collectors,
                   "Send to this collector instead of the configured ones: udp://HOST[:4739], "
-                  "tcp://HOST[:4739], tls://HOST[:4740], dtls://HOST[:4740], file:PATH or stdout:; "
+                  "tcp://HOST[:4739], sctp://HOST[:4739], tls://HOST[:4740], dtls://HOST[:4740], "
+                  "file:PATH or stdout:; "
                   "may be given more than once")
       ->type_name("URL")
       ->allow_extra_args(false);

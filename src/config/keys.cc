@@ -27,7 +27,7 @@ constexpr std::string_view kRecordWords[] = {"start", "end"};
 constexpr std::string_view kPolicyWords[] = {kReplicate, kFailover, kHash};
 
 constexpr std::string_view kSecureSchemes[] = {"tls", "dtls"};
-constexpr std::string_view kNetworkSchemes[] = {"udp", "tcp", "tls", "dtls"};
+constexpr std::string_view kNetworkSchemes[] = {"udp", "tcp", "sctp", "tls", "dtls"};
 constexpr std::string_view kFileSchemes[] = {"file"};
 
 RecordChoice RecordsOf(const Value& value) {
@@ -99,8 +99,9 @@ constexpr Key kKeys[] = {
      .text_rule = "a URL such as udp://HOST[:PORT], with an IPv6 address in brackets",
      .read = ReadUrl,
      .set_endpoint = [](EndpointConfig& e, const Value& v) { e.url = v.text; },
-     .prose = "Where to send: udp://HOST, tcp://HOST, tls://HOST, dtls://HOST, each with :PORT or\n"
-              "without (4739; tls and dtls: 4740); file:PATH; \"stdout:\" in quotes."},
+     .prose = "Where to send: udp://HOST, tcp://HOST, sctp://HOST, tls://HOST, dtls://HOST, each\n"
+              "with :PORT or without (4739; tls and dtls: 4740); file:PATH; \"stdout:\" in quotes.\n"
+              "sctp needs the kernel's module of that name."},
     {.name = "collectors.profile",
      .type = Type::kWord,
      .default_value = "process",

@@ -7,11 +7,15 @@
 
 #include "absl/status/status.h"
 #include "fmt/format.h"
+#include "transport/tcp_connection.h"
 
 namespace sockflow::transport {
 namespace {
 
 constexpr int kBothWays = Waiter::kReadable | Waiter::kWritable;
+
+// Until a kernel that had no memory is asked again.
+constexpr std::chrono::milliseconds kMemoryWait{10};
 
 // How long a collector that has everything may take to close its end.
 constexpr std::chrono::milliseconds kCloseWait{1000};
@@ -22,12 +26,12 @@ StreamTransport::StreamTransport(const Url& url, Lookup::Resolver resolve)
     : name_(url.ToString()), lookup_(url, std::move(resolve)) {}
 
 std::string StreamTransport::place() const {
-  if (!connection_.has_value() || lookup_.is_address()) return name_;
+  if (connection_ == nullptr || lookup_.is_address()) return name_;
   return fmt::format("{} ({})", name_, connection_->peer().ToString());
 }
 
 uint64_t StreamTransport::received_octets() const {
-  return received_octets_ + (connection_.has_value() ? connection_->received_octets() : 0);
+  return received_octets_ + (connection_ != nullptr ? connection_->received_octets() : 0);
 }
 
 absl::Status StreamTransport::Open(Waiter& waiter, Clock::time_point deadline) {
@@ -42,8 +46,10 @@ absl::Status StreamTransport::Open(Waiter& waiter, Clock::time_point deadline) {
     return absl::Status(addresses.status().code(),
                         fmt::format("{}: {}", name_, std::string(addresses.status().message())));
   }
-  absl::StatusOr<TcpConnection> connected =
-      TcpConnection::Connect(name_, *addresses, waiter, deadline);
+  auto connected = ConnectToAny(
+      name_, *addresses,
+      [this](const SocketAddress& address, int& error) { return Make(address, error); }, waiter,
+      deadline);
   if (!connected.ok()) return connected.status();
   connection_ = *std::move(connected);
   absl::Status status = Begin(*connection_, waiter, deadline);
@@ -71,7 +77,9 @@ Transport::Result StreamTransport::Send(Messages messages, Waiter& waiter,
   if (absl::Status status = Take(*connection_); !status.ok()) return Over(0, std::move(status));
   unconfirmed();  // forgets what is acknowledged
   size_t accepted = 0;
+  int ready = 0;
   while (true) {
+    const uint64_t written = connection_->written_offset();
     const int error = connection_->Flush();
     if (error != 0 && error != EAGAIN) return Over(accepted, ConnectionError(place(), error));
     if (error == 0) {
@@ -79,12 +87,17 @@ Transport::Result StreamTransport::Send(Messages messages, Waiter& waiter,
       const size_t before = ends_.size();
       absl::Status status = Put(*connection_, messages.subspan(accepted));
       accepted += ends_.size() - before;
+      if (absl::IsOutOfRange(status)) return {accepted, Outcome::kMessageLost, std::move(status)};
       if (!status.ok()) return Over(accepted, std::move(status));
       if (ends_.size() > before) continue;
     }
-    if (Clock::now() >= deadline) return {accepted, Outcome::kBusy, {}};
-    const int ready = waiter.Wait(connection_->fd(), kBothWays, deadline);
-    if (ready == 0) return {accepted, Outcome::kBusy, {}};
+    const auto now = Clock::now();
+    if (now >= deadline) return {accepted, Outcome::kBusy, {}};
+    // A kernel that is short of memory says that there is room and takes nothing all the same.
+    const bool in_vain = (ready & Waiter::kWritable) && connection_->written_offset() == written;
+    const auto limit = in_vain ? std::min(deadline, now + kMemoryWait) : deadline;
+    ready = waiter.Wait(connection_->fd(), in_vain ? Waiter::kReadable : kBothWays, limit);
+    if (ready == 0 && !(in_vain && Clock::now() >= limit)) return {accepted, Outcome::kBusy, {}};
     if (ready & Waiter::kReadable) {
       if (absl::Status status = Take(*connection_); !status.ok()) {
         return Over(accepted, std::move(status));
@@ -94,11 +107,29 @@ Transport::Result StreamTransport::Send(Messages messages, Waiter& waiter,
 }
 
 size_t StreamTransport::unconfirmed() {
-  if (connection_.has_value() && !ends_.empty()) {
+  if (connection_ != nullptr && !ends_.empty()) {
     const uint64_t acknowledged = connection_->acknowledged_offset();
     while (!ends_.empty() && ends_.front() <= acknowledged) ends_.pop_front();
   }
   return ends_.size();
+}
+
+std::unique_ptr<Connection> StreamTransport::Make(const SocketAddress& address, int& error) {
+  return TcpConnection::Make(address, error);
+}
+
+absl::Status StreamTransport::Put(Connection& connection, Messages messages) {
+  uint64_t end = connection.end_offset();
+  size_t begun = 0;
+  const int error = connection.Write(messages, begun);
+  for (const auto& message : messages.first(begun)) Accepted(end += message.size());
+  if (error != 0 && error != EAGAIN) return ConnectionError(place(), error);
+  return absl::OkStatus();
+}
+
+absl::Status StreamTransport::Take(Connection& connection) {
+  const int error = connection.Discard();
+  return error == 0 ? absl::OkStatus() : ConnectionError(place(), error);
 }
 
 Transport::Result StreamTransport::Check() {

@@ -3,26 +3,26 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "sockflow/transport.h"
+#include "transport/connection.h"
 #include "transport/lookup.h"
-#include "transport/tcp_connection.h"
 #include "transport/url.h"
 #include "transport/waiter.h"
 
 namespace sockflow::transport {
 
-// Sends messages over a TCP connection (RFC 7011 10.4): all that TCP and TLS have in common. What
-// they do not is in the functions at its end.
+// Sends messages over a connection (RFC 7011 10.2, 10.4): all that SCTP, TCP and TLS have in common.
+// What they do not is in the functions at its end.
 //
-// A collector that closes its end no longer wants messages (RFC 7011 10.4.4): that ends the session. It
-// should read what is on its way, so the connection is kept until the next Open, and unconfirmed()
-// goes down while it does.
+// A collector that closes its end no longer wants messages (RFC 7011 10.2.4, 10.4.4): that ends the
+// session. It should read what is on its way, so the connection is kept until the next Open, and
+// unconfirmed() goes down while it does.
 //
 // unconfirmed() counts messages that the collector's kernel has not acknowledged. What that kernel has
-// and the collector never read from it, TCP does not tell.
+// and the collector never read from it, neither protocol tells.
 //
 // Wakes of the waiter end Open and Send, but not Close, which has its deadline: the wake may be the one
 // that told its caller to close.
@@ -50,24 +50,24 @@ class StreamTransport : public Transport {
   void Accepted(uint64_t end_offset) { ends_.push_back(end_offset); }
 
  private:
+  // As MakeConnection.
+  virtual std::unique_ptr<Connection> Make(const SocketAddress& address, int& error);
   // Begins a session in a new connection.
-  virtual absl::Status Begin(TcpConnection&, Waiter&, Clock::time_point) {
-    return absl::OkStatus();
-  }
+  virtual absl::Status Begin(Connection&, Waiter&, Clock::time_point) { return absl::OkStatus(); }
   // Takes messages, from the first on, while the connection, which keeps nothing yet, has room; calls
-  // Accepted() for each. An error if the session is over.
-  virtual absl::Status Put(TcpConnection& connection, Messages messages) = 0;
+  // Accepted() for each. kOutOfRange: the next one is lost; any other error: the session is over.
+  virtual absl::Status Put(Connection& connection, Messages messages);
   // Takes and forgets what the collector says; an error if it ends the session.
-  virtual absl::Status Take(TcpConnection& connection) = 0;
+  virtual absl::Status Take(Connection& connection);
   // Appends what ends a session, if anything does.
-  virtual void End(TcpConnection&) {}
+  virtual void End(Connection&) {}
 
   Result Over(size_t accepted, absl::Status status);
   absl::Status Finish(Waiter& waiter, Clock::time_point deadline);
 
   std::string name_;
   Lookup lookup_;
-  std::optional<TcpConnection> connection_;
+  std::unique_ptr<Connection> connection_;
   bool open_ = false;
   std::deque<uint64_t> ends_;       // of the messages that are not acknowledged, as offsets
   uint64_t received_octets_ = 0;  // by connections before this one

@@ -1,126 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "transport/tcp_connection.h"
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <utility>
-
-#include "fmt/format.h"
 
 namespace sockflow::transport {
-namespace {
 
-using Clock = TcpConnection::Clock;
-
-const char* RemedyOf(int error) {
-  switch (error) {
-    case ECONNREFUSED:
-      return "start the collector or correct its address";
-    case ETIMEDOUT:
-      return "check that its host is up and that no firewall drops what is sent there";
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EADDRNOTAVAIL:
-      return "check the network and the routing table";
-    case EPERM:
-    case EACCES:
-      return "allow it in this host's firewall";
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-      return "raise the limit of open files or free memory";
-    case EAFNOSUPPORT:
-      return "use the other address family, or enable IPv6";
-    default:
-      return "check its address and the network";
-  }
-}
-
-// An errno value; ECANCELED if the waiter was woken.
-int ConnectTo(const Socket& socket, const SocketAddress& address, Waiter& waiter,
-              Clock::time_point deadline) {
-  const int error = Connect(socket, address);
-  if (error != 0 && error != EINPROGRESS) return error;
-  if (error == EINPROGRESS && waiter.Wait(socket.fd(), Waiter::kWritable, deadline) == 0) {
-    return Clock::now() < deadline ? ECANCELED : ETIMEDOUT;
-  }
-  return ConnectError(socket, address);
-}
-
-}  // namespace
-
-absl::StatusOr<TcpConnection> TcpConnection::Connect(const std::string& name,
-                                                     std::span<const SocketAddress> addresses,
-                                                     Waiter& waiter, Clock::time_point deadline) {
-  std::string failures;
-  int error = 0;
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    const auto now = Clock::now();
-    const auto share = std::max(deadline - now, Clock::duration::zero()) /
-                       static_cast<Clock::rep>(addresses.size() - i);
-    Socket opened = OpenTcp(addresses[i], error);
-    if (error == 0) error = ConnectTo(opened, addresses[i], waiter, now + share);
-    if (error == 0) return TcpConnection(std::move(opened), addresses[i]);
-    if (error == ECANCELED) {
-      return absl::CancelledError(fmt::format("{}: connecting was interrupted", name));
-    }
-    failures += fmt::format("{}{}: {}", failures.empty() ? "" : ", ", addresses[i].ToString(),
-                            std::strerror(error));
-  }
-  return absl::UnavailableError(
-      fmt::format("{}: cannot connect to {}; {}", name, failures, RemedyOf(error)));
-}
-
-void TcpConnection::Append(std::span<const uint8_t> octets) {
-  if (!keeps_octets()) {
-    kept_.clear();
-    begin_ = 0;
-  }
-  kept_.insert(kept_.end(), octets.begin(), octets.end());
-}
-
-int TcpConnection::Flush() {
-  while (keeps_octets()) {
-    const std::span<const uint8_t> rest = std::span<const uint8_t>(kept_).subspan(begin_);
-    size_t written = 0;
-    const int error = WriteNow(socket_, {&rest, 1}, written);
-    if (error != 0) return error;
-    begin_ += written;
-    written_ += written;
-  }
-  return 0;
-}
-
-int TcpConnection::Write(std::span<const std::span<const uint8_t>> parts, size_t& begun) {
-  begun = 0;
-  while (begun < parts.size() && !keeps_octets()) {
-    size_t written = 0;
-    const int error = WriteNow(socket_, parts.subspan(begun), written);
-    // What went before is on its way; the error, if it lasts, is told the next time.
-    if (error != 0) return begun > 0 ? 0 : error;
-    written_ += written;
-    for (; begun < parts.size() && written >= parts[begun].size(); ++begun) {
-      written -= parts[begun].size();
-    }
-    if (written > 0) Append(parts[begun++].subspan(written));
-  }
-  return 0;
-}
-
-int TcpConnection::Read(std::span<uint8_t> octets, size_t& taken) {
-  const int error = ReadNow(socket_, octets, taken);
-  received_ += taken;
-  return error;
+std::unique_ptr<Connection> TcpConnection::Make(const SocketAddress& address, int& error) {
+  Socket opened = OpenTcp(address, error);
+  if (!opened) return nullptr;
+  return std::make_unique<TcpConnection>(std::move(opened), address);
 }
 
 int TcpConnection::Discard() {
   for (int i = 0; i < 16; ++i) {
     size_t taken = 0;
-    const int error = DiscardNow(socket_, 64 << 10, taken);
-    received_ += taken;
+    const int error = DiscardNow(socket(), 64 << 10, taken);
+    CountReceived(taken);
     if (error == EAGAIN) return 0;
     if (error != 0) return error;
     if (taken == 0) return ESHUTDOWN;
@@ -128,27 +23,15 @@ int TcpConnection::Discard() {
   return 0;
 }
 
-void TcpConnection::Finish() { finished_ = finished_ || ShutDownWriting(socket_); }
+void TcpConnection::Finish() { finished_ = finished_ || ShutDownWriting(socket()); }
 
-uint64_t TcpConnection::acknowledged_offset() const {
-  const uint64_t total = written_ + (finished_ ? 1 : 0);  // a FIN counts as an octet
-  const uint64_t open = std::min(total, UnacknowledgedOctets(socket_));
-  return std::min(written_, total - open);
+int TcpConnection::WriteSome(std::span<const std::span<const uint8_t>> parts, size_t& written) {
+  return WriteNow(socket(), parts, written);
 }
 
-absl::Status ConnectionError(const std::string& place, int error) {
-  switch (error) {
-    case ESHUTDOWN:
-      return absl::UnavailableError(fmt::format(
-          "{}: the connection was closed by the collector; its log may say why", place));
-    case ECONNRESET:
-    case EPIPE:
-      return absl::UnavailableError(fmt::format(
-          "{}: the connection was reset by the collector; its log may say why", place));
-    default:
-      return absl::UnavailableError(fmt::format("{}: the connection broke: {}; {}", place,
-                                                std::strerror(error), RemedyOf(error)));
-  }
+uint64_t TcpConnection::UnacknowledgedOctets() {
+  const uint64_t octets = transport::UnacknowledgedOctets(socket());
+  return finished_ && octets > 0 ? octets - 1 : octets;  // a FIN counts as an octet
 }
 
 }  // namespace sockflow::transport

@@ -1,76 +1,28 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string>
-#include <vector>
+#include <memory>
+#include <utility>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "transport/socket.h"
-#include "transport/waiter.h"
+#include "transport/connection.h"
 
 namespace sockflow::transport {
 
-// A TCP connection, and the octets on their way through it: those that the kernel had no room for are
-// kept here and written before all others. Every octet has an offset in the stream, from 0 on.
-// Nothing but Connect waits. Functions that return an int return an errno value; 0: done.
-class TcpConnection {
+class TcpConnection final : public Connection {
  public:
-  using Clock = std::chrono::steady_clock;
+  // As MakeConnection.
+  static std::unique_ptr<Connection> Make(const SocketAddress& address, int& error);
 
-  // Connects to the first of the addresses that takes it; none may use up the time of those after it.
-  // `name` is the collector's in errors: kUnavailable names each address with what is wrong,
-  // kCancelled if the waiter was woken.
-  static absl::StatusOr<TcpConnection> Connect(const std::string& name,
-                                               std::span<const SocketAddress> addresses,
-                                               Waiter& waiter, Clock::time_point deadline);
+  using Connection::Connection;
 
-  int fd() const { return socket_.fd(); }
-  const SocketAddress& peer() const { return peer_; }
-
-  // Keeps octets to be written.
-  void Append(std::span<const uint8_t> octets);
-  bool keeps_octets() const { return begin_ < kept_.size(); }
-  // Writes what is kept; EAGAIN: not all of it.
-  int Flush();
-  // Writes parts while there is room, if nothing is kept. `begun` of them, from the first on, are then
-  // with the kernel, but for the rest of the last, which is kept.
-  int Write(std::span<const std::span<const uint8_t>> parts, size_t& begun);
-
-  // As ReadNow.
-  int Read(std::span<uint8_t> octets, size_t& taken);
-  // Takes what the peer said and forgets it: 0 if there is no more for now, ESHUTDOWN if the peer has
-  // closed its end, or why the connection has ended. Bounded work, whatever the peer sends.
-  int Discard();
-  uint64_t received_octets() const { return received_; }
-
-  // No more is written; what is still kept never is.
-  void Finish();
-
-  // One past the last octet that was appended or written.
-  uint64_t end_offset() const { return written_ + kept_.size() - begin_; }
-  // One past the last octet that the peer's kernel has acknowledged. Right after a reset too.
-  uint64_t acknowledged_offset() const;
+  int Discard() override;
+  void Finish() override;
 
  private:
-  TcpConnection(Socket socket, const SocketAddress& peer)
-      : socket_(std::move(socket)), peer_(peer) {}
+  int WriteSome(std::span<const std::span<const uint8_t>> parts, size_t& written) override;
+  uint64_t UnacknowledgedOctets() override;
 
-  Socket socket_;
-  SocketAddress peer_;
-  std::vector<uint8_t> kept_;
-  size_t begin_ = 0;  // what stands before is written
-  uint64_t written_ = 0;
-  uint64_t received_ = 0;
   bool finished_ = false;
 };
-
-// Why a connection to `place` ended, by errno, with the remedy; ESHUTDOWN: the collector closed it.
-// Always kUnavailable.
-absl::Status ConnectionError(const std::string& place, int error);
 
 }  // namespace sockflow::transport

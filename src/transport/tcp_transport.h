@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <string>
 #include <utility>
 
 #include "transport/stream_transport.h"
@@ -13,10 +12,6 @@ class TcpTransport final : public StreamTransport {
  public:
   explicit TcpTransport(const Url& url, Lookup::Resolver resolve = Lookup::SystemResolver)
       : StreamTransport(url, std::move(resolve)) {}
-
- private:
-  absl::Status Put(TcpConnection& connection, Messages messages) override;
-  absl::Status Take(TcpConnection& connection) override;
 };
 
 }  // namespace sockflow::transport

@@ -10,7 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "fmt/format.h"
-#include "transport/tcp_connection.h"
+#include "transport/connection.h"
 
 namespace sockflow::transport {
 namespace {

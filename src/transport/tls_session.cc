@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "fmt/format.h"
-#include "transport/tcp_connection.h"
+#include "transport/connection.h"
 #include "transport/url.h"
 
 namespace sockflow::transport {

@@ -16,7 +16,7 @@ constexpr uint64_t kMostAhead = 64 << 10;
 // last octets taken before it does anything else, never has to wait.
 class TlsTransport::Wire final : public TlsWire {
  public:
-  explicit Wire(TcpConnection& connection) : connection_(connection) {}
+  explicit Wire(Connection& connection) : connection_(connection) {}
 
   int fd() const override { return connection_.fd(); }
   int Receive(std::span<uint8_t> octets, size_t& taken) override {
@@ -30,7 +30,7 @@ class TlsTransport::Wire final : public TlsWire {
   int Flush() override { return connection_.Flush(); }
 
  private:
-  TcpConnection& connection_;
+  Connection& connection_;
 };
 
 TlsTransport::TlsTransport(const Url& url, TlsContext context, Lookup::Resolver resolve)
@@ -38,7 +38,7 @@ TlsTransport::TlsTransport(const Url& url, TlsContext context, Lookup::Resolver 
 
 TlsTransport::~TlsTransport() = default;
 
-absl::Status TlsTransport::Begin(TcpConnection& connection, Waiter& waiter,
+absl::Status TlsTransport::Begin(Connection& connection, Waiter& waiter,
                                  Clock::time_point deadline) {
   if (absl::Status status = context_.Reload(); !status.ok()) return status;
   session_ = nullptr;
@@ -49,7 +49,7 @@ absl::Status TlsTransport::Begin(TcpConnection& connection, Waiter& waiter,
   return session_->ShakeHands(waiter, deadline);
 }
 
-absl::Status TlsTransport::Put(TcpConnection& connection, Messages messages) {
+absl::Status TlsTransport::Put(Connection& connection, Messages messages) {
   const uint64_t begin = connection.end_offset();
   for (const auto& message : messages) {
     if (connection.end_offset() - begin >= kMostAhead) break;
@@ -61,12 +61,12 @@ absl::Status TlsTransport::Put(TcpConnection& connection, Messages messages) {
   return absl::OkStatus();
 }
 
-absl::Status TlsTransport::Take(TcpConnection& connection) {
+absl::Status TlsTransport::Take(Connection& connection) {
   absl::Status status = session_->Take();
   if (!status.ok()) connection.Flush();  // the alert, if it was ours to send one
   return status;
 }
 
-void TlsTransport::End(TcpConnection&) { session_->End(); }
+void TlsTransport::End(Connection&) { session_->End(); }
 
 }  // namespace sockflow::transport

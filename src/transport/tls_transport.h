@@ -23,11 +23,11 @@ class TlsTransport final : public StreamTransport {
  private:
   class Wire;
 
-  absl::Status Begin(TcpConnection& connection, Waiter& waiter,
+  absl::Status Begin(Connection& connection, Waiter& waiter,
                      Clock::time_point deadline) override;
-  absl::Status Put(TcpConnection& connection, Messages messages) override;
-  absl::Status Take(TcpConnection& connection) override;
-  void End(TcpConnection& connection) override;
+  absl::Status Put(Connection& connection, Messages messages) override;
+  absl::Status Take(Connection& connection) override;
+  void End(Connection& connection) override;
 
   std::string host_;
   TlsContext context_;

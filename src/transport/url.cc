@@ -24,13 +24,15 @@ struct Scheme {
   uint16_t default_port;  // 0: it has no host
 };
 
-constexpr std::array<Scheme, 6> kSchemes = {{{"udp", kDefaultPort},
+constexpr std::array<Scheme, 7> kSchemes = {{{"udp", kDefaultPort},
                                              {"tcp", kDefaultPort},
+                                             {"sctp", kDefaultPort},
                                              {"tls", kDefaultSecurePort},
                                              {"dtls", kDefaultSecurePort},
                                              {"file", 0},
                                              {"stdout", 0}}};
-constexpr std::string_view kSendForm = "udp://HOST[:PORT] (or tcp, tls, dtls), file:PATH or stdout:";
+constexpr std::string_view kSendForm =
+    "udp://HOST[:PORT] (or tcp, sctp, tls, dtls), file:PATH or stdout:";
 constexpr std::string_view kListenForm = "udp://HOST[:PORT]";
 
 // Text from outside, fit for one line of a message.

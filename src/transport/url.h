@@ -14,8 +14,9 @@ namespace sockflow::transport {
 inline constexpr uint16_t kDefaultPort = 4739;
 inline constexpr uint16_t kDefaultSecurePort = 4740;
 
-// Where messages go to or come from: "udp://192.0.2.1:4739", "tcp://[2001:db8::1]", "tls://name",
-// "dtls://name", "file:/var/spool/sockflow", "stdout:". The last two have no host and no port.
+// Where messages go to or come from: "udp://192.0.2.1:4739", "tcp://[2001:db8::1]", "sctp://name",
+// "tls://name", "dtls://name", "file:/var/spool/sockflow", "stdout:". The last two have no host and no
+// port.
 struct Url {
   std::string scheme = "udp";
   std::string host;  // without brackets; empty: every address of this host (listen URLs only)

@@ -34,6 +34,12 @@ class TemporaryDirectory {
 
   const std::filesystem::path& path() const { return path_; }
   std::string operator/(std::string_view name) const { return path_ / name; }
+  // Writes a file anew; returns its path.
+  std::string Write(std::string_view name, std::string_view text) const {
+    const std::string path = *this / name;
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  }
 
   // The names in it, sorted.
   std::vector<std::string> Names() const {

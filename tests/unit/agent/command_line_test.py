@@ -58,7 +58,7 @@ for arguments, words in [
         (["--frobnicate"], "--frobnicate"),
         (["--tier", "fenty"], "did you mean fentry"),
         (["--tier", "fentry", "--pcap"], "excludes"),
-        (["--collector", "sctp://host"], '--collector: scheme "sctp"'),
+        (["--collector", "dccp://host"], '--collector: scheme "dccp"'),
         (["--collector", "udp://host:0"], "--collector: "),
         (["--profile", "all"], "--profile: "),
         (["--print=xml"], "--print: "),

@@ -28,6 +28,7 @@
 #include "spdlog/sinks/ostream_sink.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace sockflow::collector {
 namespace {
@@ -95,9 +96,6 @@ class CollectorTest : public testing::Test {
  protected:
   void SetUp() override {
     signal(SIGPIPE, SIG_IGN);
-    std::string path = std::filesystem::temp_directory_path() / "sockflow-collect-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    directory_ = path;
     options_.format = Format::kJson;
     options_.output = directory_ / "flows";
     stop_ = eventfd(0, EFD_CLOEXEC);
@@ -108,7 +106,6 @@ class CollectorTest : public testing::Test {
   void TearDown() override {
     spdlog::set_default_logger(logger_before_);
     close(stop_);
-    std::filesystem::remove_all(directory_);
   }
 
   void Stop() const {
@@ -133,7 +130,7 @@ class CollectorTest : public testing::Test {
   }
 
   CollectOptions options_;
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
   std::stringstream log_;  // read it only when the collector has stopped
   int stop_ = -1;
   std::shared_ptr<spdlog::logger> logger_before_;
@@ -302,7 +299,7 @@ TEST_F(CollectorTest, SaysWhyItCannotStart) {
   EXPECT_TRUE(absl::IsInvalidArgument(Collector::Open(wrong).status()));
   // The output comes first: nothing was bound for a collector that cannot write.
   CollectOptions neither = same;
-  neither.output = directory_ / "no" / "flows";
+  neither.output = directory_ / "no/flows";
   EXPECT_THAT(std::string(Collector::Open(neither).status().message()), HasSubstr("directory"));
 }
 
@@ -352,7 +349,7 @@ TEST_F(CollectorTest, TellsWrongOptionsFromTroubleByItsExitStatus) {
   EXPECT_EQ(RunCollect(wrong), 2);
   CollectOptions unwritable = options_;
   unwritable.listen = {FreeUrl()};
-  unwritable.output = directory_ / "no" / "flows";
+  unwritable.output = directory_ / "no/flows";
   EXPECT_EQ(RunCollect(unwritable), 1);
   EXPECT_THAT(log_.str(), HasSubstr("make its directory first"));
 }

@@ -14,6 +14,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace sockflow::collector {
 namespace {
@@ -24,11 +25,7 @@ class OutputTest : public testing::Test {
  protected:
   void SetUp() override {
     signal(SIGPIPE, SIG_IGN);
-    std::string path = std::filesystem::temp_directory_path() / "sockflow-output-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    directory_ = path;
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   static std::string Contents(const std::filesystem::path& path) {
     std::stringstream contents;
@@ -36,7 +33,7 @@ class OutputTest : public testing::Test {
     return contents.str();
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(OutputTest, AppendsAndKeepsOthersOut) {
@@ -55,10 +52,10 @@ TEST_F(OutputTest, AppendsAndKeepsOthersOut) {
 }
 
 TEST_F(OutputTest, SaysWhyAFileCannotBeOpened) {
-  const auto missing = Output::Open(directory_ / "no" / "flows");
+  const auto missing = Output::Open(directory_ / "no/flows");
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr("No such file"));
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr("make its directory first"));
-  const auto directory = Output::Open(directory_);
+  const auto directory = Output::Open(directory_.path());
   EXPECT_THAT(std::string(directory.status().message()), HasSubstr("Is a directory"));
 }
 

@@ -12,6 +12,7 @@
 #include "config/keys.h"
 #include "fmt/format.h"
 #include "sockflow/config.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace sockflow {
 namespace {
@@ -26,19 +27,15 @@ using Policy = CollectorGroup::Policy;
 class CollectorsTest : public ::testing::Test {
  protected:
   CollectorsTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "config_test.XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     for (const char* file : {"ca.pem", "host.pem", "host.key"}) {
-      std::ofstream(directory_ / file) << "-----BEGIN\n";
+      directory_.Write(file, "-----BEGIN\n");
     }
   }
-  ~CollectorsTest() override { std::filesystem::remove_all(directory_); }
 
   // "$D" is the directory of the PEM files.
   std::string Fill(std::string text) const {
     for (size_t at = 0; (at = text.find("$D", at)) != text.npos;) {
-      text.replace(at, 2, directory_.string());
+      text.replace(at, 2, directory_.path().string());
     }
     return text;
   }
@@ -64,7 +61,7 @@ class CollectorsTest : public ::testing::Test {
     return std::string(loaded.status().message());
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 std::vector<std::string> UrlsOf(const CollectorConfig& collector) {
@@ -416,11 +413,11 @@ const Case kCases[] = {
      "spool, file, policy or collectors"},
     // spool
     {"SpoolWithFile", "  - url: file:/d/f\n    spool: {directory: /s}\n",
-     "t.yaml:3: collectors.spool: does not go with file:/d/f; allowed is with udp, tcp, tls or dtls "
-     "URLs"},
+     "t.yaml:3: collectors.spool: does not go with file:/d/f; allowed is with udp, tcp, sctp, tls or "
+     "dtls URLs"},
     {"SpoolWithStdout", "  - url: \"stdout:\"\n    spool: {directory: /s}\n",
-     "t.yaml:3: collectors.spool: does not go with stdout:; allowed is with udp, tcp, tls or dtls "
-     "URLs"},
+     "t.yaml:3: collectors.spool: does not go with stdout:; allowed is with udp, tcp, sctp, tls or "
+     "dtls URLs"},
     {"SpoolIsRelative", "  - url: tcp://a\n    spool: {directory: spool/c1}\n",
      "t.yaml:3: collectors.spool.directory: \"spool/c1\" is not absolute; allowed is the absolute "
      "path of a directory"},

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sockflow/config.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace sockflow {
 namespace {
@@ -19,30 +20,17 @@ using ::testing::StartsWith;
 
 class ConfigFileTest : public ::testing::Test {
  protected:
-  ConfigFileTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "config_test.XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  ~ConfigFileTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string Write(const std::string& name, std::string_view text) {
-    const std::string path = (directory_ / name).string();
-    std::ofstream(path, std::ios::binary) << text;
-    return path;
-  }
-
   std::string ErrorOf(const std::string& path) {
     const absl::StatusOr<LoadedConfig> loaded = LoadConfig(path);
     EXPECT_EQ(loaded.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(loaded.status().message());
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(ConfigFileTest, SaysWhichFileItRead) {
-  const std::string path = Write("a.yaml", "interface: eth0\n");
+  const std::string path = directory_.Write("a.yaml", "interface: eth0\n");
   const absl::StatusOr<LoadedConfig> loaded = LoadConfig(path);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->config.interface, "eth0");
@@ -59,10 +47,10 @@ TEST_F(ConfigFileTest, SaysThatThereIsNone) {
 }
 
 TEST_F(ConfigFileTest, TakesTheFirstThatExists) {
-  const std::string none = (directory_ / "none.yaml").string();
-  const std::string below_file = Write("file", "") + "/config.yaml";
-  const std::string a = Write("a.yaml", "");
-  const std::string b = Write("b.yaml", "");
+  const std::string none = directory_ / "none.yaml";
+  const std::string below_file = directory_.Write("file", "") + "/config.yaml";
+  const std::string a = directory_.Write("a.yaml", "");
+  const std::string b = directory_.Write("b.yaml", "");
   const std::array<std::string_view, 4> search = {none, below_file, a, b};
   EXPECT_EQ(*FindConfigFile(std::nullopt, search), a);
   EXPECT_EQ(*FindConfigFile(b, search), b);
@@ -74,26 +62,26 @@ TEST_F(ConfigFileTest, TakesTheFirstThatExists) {
 }
 
 TEST_F(ConfigFileTest, FileIsMissing) {
-  const std::string path = (directory_ / "none.yaml").string();
+  const std::string path = directory_ / "none.yaml";
   EXPECT_EQ(ErrorOf(path), path +
                                ": cannot be read: No such file or directory; name a file that "
                                "exists and that this user may read");
 }
 
 TEST_F(ConfigFileTest, FileIsADirectory) {
-  EXPECT_EQ(ErrorOf(directory_.string()),
-            directory_.string() + ": cannot be read: it is a directory; name a file");
+  EXPECT_EQ(ErrorOf(directory_.path().string()),
+            directory_.path().string() + ": cannot be read: it is a directory; name a file");
   // One in the search path is not passed over.
-  const std::string name = directory_.string();
+  const std::string name = directory_.path().string();
   const std::array<std::string_view, 1> search = {name};
   EXPECT_EQ(*FindConfigFile(std::nullopt, search), name);
 }
 
 TEST_F(ConfigFileTest, FileIsTooLong) {
-  const std::string path = Write("long.yaml", std::string((1 << 20) + 1, '#'));
+  const std::string path = directory_.Write("long.yaml", std::string((1 << 20) + 1, '#'));
   EXPECT_EQ(ErrorOf(path), path +
                                ": longer than 1048576 octets; is this a configuration file?");
-  EXPECT_TRUE(LoadConfig(Write("just.yaml", std::string(1 << 20, '#'))).ok());
+  EXPECT_TRUE(LoadConfig(directory_.Write("just.yaml", std::string(1 << 20, '#'))).ok());
 }
 
 TEST_F(ConfigFileTest, EndlessFileIsRefused) {
@@ -101,7 +89,7 @@ TEST_F(ConfigFileTest, EndlessFileIsRefused) {
 }
 
 TEST_F(ConfigFileTest, FaultsNameTheFile) {
-  const std::string path = Write("a.yaml", "\ninterfaces: eth0\n");
+  const std::string path = directory_.Write("a.yaml", "\ninterfaces: eth0\n");
   EXPECT_THAT(ErrorOf(path), StartsWith(path + ":2: interfaces: unknown key"));
 }
 

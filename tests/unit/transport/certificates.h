@@ -78,23 +78,4 @@ inline std::string KeyPem(const Identity& identity, const std::string& passphras
   return TextOf(out);
 }
 
-// A directory that goes when the test does.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() : path_(::testing::TempDir() + "sockflow-tls-XXXXXX") {
-    EXPECT_NE(mkdtemp(path_.data()), nullptr);
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-
-  std::string path(const std::string& name) const { return path_ + "/" + name; }
-  // Returns its path.
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
-  }
-
- private:
-  std::string path_;
-};
-
 }  // namespace sockflow::transport

@@ -43,11 +43,11 @@ inline void Reset(Socket& socket) {
   socket = Socket(-1);
 }
 
-// A collector's TCP socket on 127.0.0.1. Blocking, but nothing waits longer than 10 s.
+// A collector's TCP or SCTP socket on 127.0.0.1. Blocking, but nothing waits longer than 10 s.
 class CollectorEnd {
  public:
-  explicit CollectorEnd(int receive_buffer_octets = 0, int backlog = 16)
-      : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit CollectorEnd(int receive_buffer_octets = 0, int backlog = 16, int protocol = IPPROTO_TCP)
+      : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol)) {
     if (receive_buffer_octets > 0) {
       setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_octets,
                  sizeof(receive_buffer_octets));

@@ -32,14 +32,14 @@ TEST_F(TlsContextTest, NothingHasToBeGiven) {
 }
 
 TEST_F(TlsContextTest, FilesThatAreMissing) {
-  const std::string none = files_.path("none.pem");
+  const std::string none = files_ / "none.pem";
   EXPECT_EQ(ErrorOf({.ca = none}),
             "tls.ca: " + none + ": No such file or directory; name a PEM file");
   EXPECT_EQ(ErrorOf({.certificate = none, .key = key_file_}),
             "tls.certificate: " + none + ": No such file or directory; name a PEM file");
   EXPECT_EQ(ErrorOf({.certificate = own_file_, .key = none}),
             "tls.key: " + none + ": No such file or directory; name a PEM file");
-  const std::string directory = files_.path("");
+  const std::string directory = files_.path();
   EXPECT_EQ(ErrorOf({.certificate = directory, .key = key_file_}),
             "tls.certificate: " + directory + ": Is a directory; name a PEM file");
 }
@@ -81,7 +81,7 @@ TEST_F(TlsContextTest, FilesThatHoldSomethingElse) {
 
 TEST_F(TlsContextTest, KeysThatCannotBeUsed) {
   EXPECT_EQ(ErrorOf({.certificate = own_file_, .key = files_.Write("other.key", KeyPem(sink_))}),
-            "tls.key: " + files_.path("other.key") + ": it is not the key of the certificate in " +
+            "tls.key: " + (files_ / "other.key") + ": it is not the key of the certificate in " +
                 own_file_ + "; name the key that this was made for");
   const std::string secret = files_.Write("secret.key", KeyPem(own_, "passphrase"));
   EXPECT_EQ(ErrorOf({.certificate = own_file_, .key = secret}),
@@ -91,7 +91,7 @@ TEST_F(TlsContextTest, KeysThatCannotBeUsed) {
 }
 
 TEST_F(TlsContextTest, ADirectoryOfCas) {
-  const std::string directory = files_.path("cas");
+  const std::string directory = files_ / "cas";
   std::filesystem::create_directory(directory);
   files_.Write("cas/ca.pem", CertificatePem(ca_));
   EXPECT_EQ(ErrorOf({.ca = directory}),

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/temporary_directory.h"
 #include "tests/unit/transport/certificates.h"
 #include "tests/unit/transport/collector_end.h"
 #include "tests/unit/transport/tls_collector.h"

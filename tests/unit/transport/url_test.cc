@@ -30,6 +30,8 @@ TEST(UrlTest, ReadsWhatIsAllowed) {
        {"udp", "flow_sink.example.net.", 2055},
        "udp://flow_sink.example.net.:2055"},
       {"tcp://sink", {"tcp", "sink", 4739}, "tcp://sink:4739"},
+      {"sctp://sink", {"sctp", "sink", 4739}, "sctp://sink:4739"},
+      {"SCTP://[2001:db8::1]:9", {"sctp", "2001:db8::1", 9}, "sctp://[2001:db8::1]:9"},
       {"tls://sink", {"tls", "sink", 4740}, "tls://sink:4740"},
       {"TLS://[2001:db8::1]", {"tls", "2001:db8::1", 4740}, "tls://[2001:db8::1]:4740"},
       {"tls://sink:4739", {"tls", "sink", 4739}, "tls://sink:4739"},
@@ -70,18 +72,19 @@ TEST(UrlTest, NamesThePartThatIsWrong) {
       " is neither an IP address nor a host name; allowed in a name are letters, digits, - and _ "
       "between dots";
   const std::string no_scheme =
-      " has no scheme; write udp://HOST[:PORT] (or tcp, tls, dtls), file:PATH or stdout:";
+      " has no scheme; write udp://HOST[:PORT] (or tcp, sctp, tls, dtls), file:PATH or stdout:";
   const std::string schemes =
-      " is not supported; allowed is udp, tcp, tls, dtls, file, stdout";
+      " is not supported; allowed is udp, tcp, sctp, tls, dtls, file, stdout";
   const Bad cases[] = {
       {"", "\"\"" + no_scheme},
       {"127.0.0.1:4739", "\"127.0.0.1:4739\"" + no_scheme},
       {"udp:127.0.0.1", "\"udp:127.0.0.1\"" + no_scheme},
-      {"sctp://127.0.0.1", "scheme \"sctp\"" + schemes},
+      {"dccp://127.0.0.1", "scheme \"dccp\"" + schemes},
       {"://127.0.0.1", "scheme \"\"" + schemes},
       {"udp", "\"udp\"" + no_scheme},
       {"file", "\"file\"" + no_scheme},
       {"tls:", "\"tls:\"" + no_scheme},
+      {"sctp://", "\"sctp://\" has no host; write sctp://HOST[:PORT]"},
       {"tls://", "\"tls://\" has no host; write tls://HOST[:PORT]"},
       {"dtls://:4740", "\"dtls://:4740\" has no host; write dtls://HOST[:PORT]"},
       {"tcp://host:0", "port \"0\" is wrong; allowed is 1 to 65535"},
