@@ -282,7 +282,7 @@ class Behaviour:
                                  'exporter.max_message_bytes')):
             self.fails(2, rf'config\d+\.yaml:{line}: {key}', config=text)
         self.fails(2, 'no-such-file', '--config', 'no-such-file', config=None)
-        self.fails(2, 'sctp', '--collector', 'sctp://127.0.0.1')
+        self.fails(2, 'dccp', '--collector', 'dccp://127.0.0.1')
 
     # --- hostile input ---
 

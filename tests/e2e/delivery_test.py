@@ -30,11 +30,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'interop'))
 import tls_certificates  # noqa: E402
 
 # The agent is told to keep no other sessions.
-SOURCE = '127.0.0.80'
-NAME_SERVER = '127.0.0.81'
+SOURCE = programs.own_address()
+NAME_SERVER = programs.own_address(1)
 START, END = 1, 2
 RECORDS = session_load.RECORDS
 SAMPLE = 500  # messages
+LOG_LINES = 8
 
 
 def keys_of(records):
@@ -47,6 +48,7 @@ class Delivery:
         self.folder = folder
         self.elements = receivers.read_elements(sockflow)
         self.stack = contextlib.ExitStack()
+        self.programs = []  # of the case
 
     def udp(self, **options):
         return self.stack.enter_context(Receiver(self.elements, **options))
@@ -72,6 +74,7 @@ class Delivery:
         path.write_text(text)
         program = programs.Program([*prefix, self.sockflow.binary, 'run', '--config', path])
         self.stack.enter_context(program)
+        self.programs.append(program)
         program.wait_for('capture tier: ')
         return program
 
@@ -167,7 +170,7 @@ class Delivery:
 
     # --- spool ---
 
-    def spooled(self, made_by, end, damage=lambda directory: None):
+    def spooled(self, made_by, end, damage=lambda directory: None, queue_bytes=65536):
         """A collector that is away until the agent has ended and been started again; returns it, the
         second agent, the records that were made before and after, and those in whole entries on
         disk between."""
@@ -176,7 +179,7 @@ class Delivery:
         receiver.die()
         collectors = [{'url': receiver.url, 'spool': {'directory': str(directory),
                                                       'max_bytes': 16 << 20}}]
-        agent = self.agent(collectors, queue_bytes=65536)
+        agent = self.agent(collectors, queue_bytes=queue_bytes)
         made = made_by()
         end(agent, directory)
         damage(directory)
@@ -192,7 +195,12 @@ class Delivery:
             with session_load.Load(1500, 1500, SOURCE) as load:
                 load.join()
                 return load.records
-        receiver, agent, made, again, whole = self.spooled(made_by, lambda agent, _: agent.stop())
+
+        def end(agent, _):
+            statistics = agent.stop()
+            check('lost 0 records' in statistics, statistics)
+        # Room for what comes while nobody writes to the disk; a third of all this.
+        receiver, agent, made, again, whole = self.spooled(made_by, end, queue_bytes=1 << 19)
         self.wait_for(receiver, made + again)
         agent.stop()
         receiver.finish()
@@ -217,14 +225,15 @@ class Delivery:
 
     def case_spool_damaged(self):
         dice = random.Random(int(time.time()))
-        cuts = []
+        cuts, spooled = [], []
 
         def damage(directory):
+            spooled.append(spool_files.records_in(directory))
             files = sorted((p for p in directory.rglob('*') if p.is_file()),
                            key=lambda p: p.stat().st_size)
             largest = files[-1]
             octets = largest.stat().st_size
-            cuts.append((octets, dice.randrange(octets)))
+            cuts.append((octets, dice.randrange(spool_files.FIRST_ENTRY, octets)))
             with open(largest, 'r+b') as spool:
                 spool.truncate(cuts[-1][1])
         receiver, agent, made, again, whole = self.spooled(
@@ -238,6 +247,9 @@ class Delivery:
               f'{cuts[0][1]}, {whole} whole, {self.not_sent(receiver)} told as not sent')
         check(came == whole + again, f'{came - again} records of {whole} whole')
         check(whole < made, 'nothing was cut off')
+        cut_off = spooled[0] - whole
+        check(self.not_sent(receiver) == cut_off,
+              f'{self.not_sent(receiver)} records told as not sent of {cut_off}')
         check(agent.find('(?i)warning.*spool'), f'nothing about the spool:\n{agent.log}')
         print(f'    {agent.find("(?i)warning.*spool.*").string}')
 
@@ -297,7 +309,8 @@ class Delivery:
         healthy = self.udp()
         agent = self.agent([{'url': f'file:{directory}', 'file': {'max_bytes': 262144, 'max_seconds': 1}},
                             healthy],
-                           prefix=self.full_disk(None, directory), queue_bytes=65536)
+                           prefix=self.full_disk(None, directory), queue_bytes=1 << 19,
+                           interval_seconds=0.1)
         with session_load.Load(4000, 2000, SOURCE) as load:
             made = load.records
             while any(pathlib.Path(f'/proc/{pid}').exists() and
@@ -337,6 +350,10 @@ class Delivery:
         print(f'    {agent.find("(?i)warning.*(no space|full|room).*").string}')
         print(f'    {said}')
         check(first > 0 and came > first, 'nothing was written, or nothing after there was room')
+        exported, lost = map(int, re.search(r' file:\S+: exported (\d+) records in \d+ messages, '
+                                            r'lost (\d+) records', said).groups())
+        check(exported == came and exported + lost == made,
+              f'{came} came, {exported} told as exported, {lost} as lost, of {made}')
 
     @staticmethod
     def copy_at_end(agent, seen, kept):
@@ -596,6 +613,7 @@ def main():
         for name in names:
             print(f'{name}:', flush=True)
             begin = time.monotonic()
+            delivery.programs = []
             try:
                 with contextlib.ExitStack() as delivery.stack:
                     getattr(delivery, name)()
@@ -604,6 +622,8 @@ def main():
                 result = f'FAILED: {failure}'
                 if isinstance(failure, OSError):
                     traceback.print_exc()
+                for program in delivery.programs:
+                    print('    ' + '\n    '.join(program.lines[-LOG_LINES:]))
                 failed.append(name)
             print(f'  {result}, {time.monotonic() - begin:.1f} s', flush=True)
     print(f'{len(names) - len(failed)} passed, {len(failed)} failed {failed}')

@@ -41,6 +41,12 @@ def chosen_cases(tests, arguments):
     return [name for name in names if name.split('_', 1)[1] in arguments]
 
 
+def own_address(index=0):
+    """One of the loopback network that no other test uses at the same time."""
+    pid = os.getpid()
+    return f'127.{16 + 16 * index + (pid >> 14) % 16}.{(pid >> 7) % 128}.{1 + pid % 128}'
+
+
 def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(('127.0.0.1', 0))

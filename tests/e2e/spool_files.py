@@ -4,7 +4,7 @@ import struct
 import zlib
 
 MAGIC = b'SFSPOOL\n'
-FIRST_ENTRY = 24
+FIRST_ENTRY = 36
 ENTRY_HEADER = 24
 POSITION_AT = 16
 

@@ -34,14 +34,15 @@ def milliseconds(text, form):
     return round(parsed.timestamp() * 1000)
 
 
-def _is_unread(port):
-    """Whether datagrams wait at a port; None when nobody listens there."""
+def _listener(port):
+    """Of who listens at a port: octets that wait to be read, datagrams that found no room; None
+    when nobody does."""
     for table in ('/proc/net/udp', '/proc/net/udp6'):
         with open(table, encoding='ascii') as lines:
             for line in list(lines)[1:]:
                 fields = line.split()
                 if int(fields[1].rpartition(':')[2], 16) == port:
-                    return int(fields[4].rpartition(':')[2], 16) > 0
+                    return int(fields[4].rpartition(':')[2], 16), int(fields[-1])
     return None
 
 
@@ -82,7 +83,7 @@ class Case:
                              f'collectors:\n  - url: {truth}\n    profile: process')):
             config, replaced = re.subn(said, meant, config)
             check(replaced == 1, f'sockflow for {self.name}: {replaced} times "{said}"')
-        return config
+        return export.ONLY_KNOWN_SESSIONS + config
 
     def export(self, collector=None):
         """Runs the agent; returns the messages of the profile unless another collector gets
@@ -103,14 +104,14 @@ class Case:
             if messages is None:
                 return None
             messages.finish()
-            return export.Export(self.profile, messages.socket.getsockname()[1],
-                                 [m for m, _ in messages.messages], [], self.sessions)
+            return export.Export(messages.socket.getsockname()[1],
+                                 [m for m, _ in messages.messages], self.sessions)
 
     def _know(self, record):
         """By element, except where nobody but the test knows: the process."""
         is_end = record.number(233) == FLOW_DELETED
         is_client = record.number(61) == 1
-        loopback = '127.0.0.1' if record.number(60) == 4 else '::1'
+        source, destination = export.ADDRESSES[record.number(60)]
         known = {name: record.number(id) or 0 for name, id in {
             'flow_id': 148, 'event': 233, 'direction': 61, 'protocol': 4, 'flags': 6,
             'source_port': 7, 'destination_port': 11, 'start': 152, 'end': 153, 'reason': 136,
@@ -124,10 +125,11 @@ class Case:
               f'{known["octets"]} octets in {packets} packets')
         known['seconds'] = known['end'] // 1000  # of the event
         process = {'pid': self.sessions.pid, 'process': PROCESS_NAME, 'uid': 0, 'owner': 'root',
-                   'executable': self.sessions.executable, 'parent': PARENT_NAME, 'parent_pid': os.getpid()}
+                   'executable': self.sessions.executable, 'parent': PARENT_NAME,
+                   'parent_pid': os.getpid()}
         nobody = {name: type(value)() for name, value in process.items()}
         sides = (process, nobody) if is_client else (nobody, process)
-        return {**known, 'source': loopback, 'destination': loopback,
+        return {**known, 'source': source, 'destination': destination,
                 'application': PROCESS_NAME, 'user': 'root',
                 'initiator_octets': export.REQUEST if is_end else 0,
                 'responder_octets': export.REPLY if is_end else 0,
@@ -158,19 +160,21 @@ class Case:
                                        stdout=output, stderr=subprocess.STDOUT, cwd=self.folder,
                                        **options)
         try:
-            wait_until(lambda: process.poll() is not None or _is_unread(self.port) is not None,
+            wait_until(lambda: process.poll() is not None or _listener(self.port),
                        f'{arguments[0]} does not listen')
             check(process.poll() is None, f'{arguments[0]} has ended')
             yield process
         except programs.Failure as failure:
-            raise programs.Failure(f'{failure}\n{log.read_text(errors="replace")}') from None
+            lost = _listener(self.port) or (0, 0)
+            raise programs.Failure(f'{failure}\nlost in the receive buffer: {lost[1]} datagrams\n'
+                                   f'{log.read_text(errors="replace")}') from None
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
 
     def wait_until_read(self):
-        wait_until(lambda: _is_unread(self.port) is False, 'datagrams wait to be read')
+        wait_until(lambda: _listener(self.port)[0] == 0, 'datagrams wait to be read')
 
     def stop(self, process, signal_number):
         """Ends a collector in order."""

@@ -81,7 +81,7 @@ class Validator:
     first_sequence  of each session and domain
     may_lose        data records may be missing by sequence number; `lost` counts them by domain
     refresh         over UDP and DTLS: templates come again after so many seconds; None: not looked at
-    refresh_packets and after so many messages of their domain; 0: by time only
+    refresh_packets and after so many messages with flow records or statistics; 0: by time only
     prompt          nothing waits for long in the exporter: its statistics count all that came before
                     the statistics before them
     alone           the exporting process sends to nobody else, and to nobody else before: its
@@ -123,8 +123,8 @@ class Validator:
         self._scopes = {}    # (domain, id) -> number of scope fields, 0 if no options template
         self._kinds = {}     # (domain, id) of an options template -> its kind
         self._checked = {}   # (domain, id) -> [(number of the field, its type)] where values have rules
-        self._sent = {}      # (domain, id) -> (when, messages of the domain before)
-        self._messages = collections.Counter()  # by domain
+        self._sent = {}      # (domain, id) -> (when, messages before)
+        self._messages = 0   # with flow records or statistics, which are no part of a refresh
 
     def end_session(self):
         """What must have come by the end of a session."""
@@ -157,6 +157,7 @@ class Validator:
         self._at, self._export_time, self._octets = at, export_time, length
         records = []
         data_records = 0
+        is_counted = False
         position = HEADER_OCTETS
         while position < length:
             require(length - position >= 4, 'octets after the last set')
@@ -172,10 +173,11 @@ class Validator:
                 data_records += len(found)
                 if not self._scopes[domain, set_id]:
                     records += found
+                is_counted |= self._kinds.get((domain, set_id)) not in ('types', 'name')
             position += set_length
         self.sequence[domain] = (sequence + data_records) % 2**32
         self.messages += 1
-        self._messages[domain] += 1
+        self._messages += is_counted
         received = self.statistics.received
         received.messages += 1
         received.octets += length
@@ -244,18 +246,17 @@ class Validator:
             types = [self._type((f.pen, f.id)) for f in fields]
             self._checked[key] = [(i, type) for i, type in enumerate(types) if has_rules(type)]
             self.types.use(domain, fields)
-        self._sent[key] = self._at, self._messages[domain]
+        self._sent[key] = self._at, self._messages
 
     def _age(self, key):
         """Seconds and messages since a template was sent."""
         at, messages = self._sent[key]
-        return self._at - at, self._messages[key[0]] - messages
+        return self._at - at, self._messages - messages
 
     def _check_refresh(self, key):
         if self.refresh is None or self._at is None:
             return
         seconds, messages = self._age(key)
-        # As many messages as templates need come at once.
         is_time = seconds >= self.refresh - REFRESH_SLACK
         is_count = self.refresh_packets and messages >= self.refresh_packets
         require(is_time or is_count,
@@ -297,7 +298,7 @@ class Validator:
             seconds, messages = self._age(key)
             require(seconds <= self.refresh + REFRESH_SLACK,
                     f'data with template {template_id}, which is {seconds:.1f} s old')
-            require(not self.refresh_packets or messages <= self.refresh_packets + 1,
+            require(not self.refresh_packets or messages < self.refresh_packets,
                     f'data with template {template_id}, {messages} messages after it')
         smallest = sum(1 if f.length == VARIABLE else f.length for f in fields)
         records = []

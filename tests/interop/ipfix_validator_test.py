@@ -259,9 +259,8 @@ class TemplateTest(Case):
             self.refuses('again after 0.0 s', message(TEMPLATE, sequence=sequence), at=NOW)
             self.validator.feed(message(a_set(300, record(sequence)), sequence=sequence), NOW)
         self.validator.feed(message(a_set(300, record(3)), sequence=2), NOW)
-        self.validator.feed(message(a_set(300, record(4)), sequence=3), NOW)
-        self.refuses('5 messages after', message(a_set(300, record(5)), sequence=4), at=NOW)
-        self.validator.feed(message(TEMPLATE, sequence=4), NOW)
+        self.refuses('3 messages after', message(a_set(300, record(4)), sequence=3), at=NOW)
+        self.validator.feed(message(TEMPLATE, sequence=3), NOW)
         # Over DTLS as over UDP; a reliable session knows no age.
         self.refuses('again after', message(TEMPLATE), message(TEMPLATE), at=NOW, refresh=9,
                      transport='dtls')

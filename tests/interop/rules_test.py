@@ -8,7 +8,9 @@ import collections
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
+import socket
 import ssl
 import sys
 import tempfile
@@ -32,13 +34,14 @@ PENS = {'iana': {0}, 'fixed': {0}, 'process': {0, NTOP_PEN},
 DOCUMENTATION_PEN = 32473
 # The kernel cuts it after 15 octets, within a character.
 NAME = 'aé€€€€€'
-SOURCE = '127.0.0.78'
+SOURCE = programs.own_address()
 DOMAIN = 77
 DOMAIN_NAME = 'häuschen'
 REQUEST, REPLY = 321, 123
 MESSAGE_OCTETS = 1400
 REFRESH_SECONDS = 1
 MOST_OPTIONS_LOST = 20
+CLOCK_SECONDS = 0.02
 # What every record of every profile holds, at its start and at its end.
 ALWAYS = {4, 6, 7, 11, 60, 61, 96, 148, 152, 153, 233, 239, 371}
 AT_END = ALWAYS | {1, 2, 136, 231, 232, 298, 299}
@@ -146,6 +149,7 @@ class Rules:
         programs.name_process(NAME.encode())
         ports = set()
         held = []
+        self.begin = time.time()
         with self.agent(collectors, first_sequence=first_sequence, pen=pen) as agent:
             end = time.monotonic() + 3  # statistics and templates come a few times
             while time.monotonic() < end:
@@ -155,6 +159,7 @@ class Rules:
                 for collector in collectors:
                     collector.receiver.receive_all()  # none waits for long in its buffer
                 time.sleep(0.2)
+            self.end = time.time()
             agent.stop()
         open_ports = {tuple(s.getsockname()[1] for s in pair) for pair in held}
         for pair in held:
@@ -184,11 +189,12 @@ class Rules:
         expected = collections.Counter()
         for event, word in ((START, 'start'), (END, 'end')):
             if word in wanted:
-                expected.update({(p, event): 2 for p in ports})
+                expected.update({(p, direction, event): 1 for p in ports for direction in (0, 1)})
         if 'start' in wanted:
-            expected.update({(p, START): 2 for p in open_ports})
+            expected.update({(p, direction, START): 1 for p in open_ports for direction in (0, 1)})
         ours = [r for r in receiver.records if (r.number(7), r.number(11)) in ports | open_ports]
-        came = collections.Counter(((r.number(7), r.number(11)), r.number(233)) for r in ours)
+        came = collections.Counter(((r.number(7), r.number(11)), r.number(61), r.number(233))
+                                   for r in ours)
         check(came == expected, f'{sum(came.values())} records of {sum(expected.values())}: '
               f'missing {list((expected - came).items())[:3]}, '
               f'more {list((came - expected).items())[:3]}')
@@ -196,11 +202,7 @@ class Rules:
             least = ALWAYS if record.number(233) == START else AT_END
             missing = least - {id for pen_, id in record.values if pen_ == 0}
             check(not missing, f'elements {missing} are missing')
-            # Cut to whole characters.
-            check(record.text(96) == NAME[:6], f'process name {record.text(96)!r}')
-            if record.number(233) == END:
-                check((record.number(231), record.number(232)) == (REQUEST, REPLY),
-                      f'octets of {record}')
+            self.check_values(record, collector.profile)
         self.judge_templates(collector, pen)
         statistics = validator.statistics
         check(statistics.exporting and statistics.metering, 'no statistics')
@@ -208,6 +210,25 @@ class Rules:
         check(validator.domain_names == {DOMAIN: DOMAIN_NAME}, f'{validator.domain_names}')
         domains = {domain for domain, _ in validator.templates}
         check(domains == {0, DOMAIN}, f'domains {domains}')
+
+    def check_values(self, record, profile):
+        version = record.number(60)
+        family, ids = (socket.AF_INET, (8, 12)) if version == 4 else (socket.AF_INET6, (27, 28))
+        addresses = {socket.inet_ntop(family, record.values[0, id]) for id in ids}
+        check(addresses == {'127.0.0.1' if version == 4 else '::1'}, f'addresses {addresses}')
+        first, last = record.number(152) / 1000, record.number(153) / 1000
+        check(self.begin - CLOCK_SECONDS <= first <= last <= self.end + CLOCK_SECONDS,
+              f'{first} to {last} is not within {self.begin} to {self.end}')
+        # Cut to whole characters.
+        owner = record.text(96), record.text(371)
+        check(owner == (NAME[:6], 'root'), f'owner {owner}')
+        if record.number(233) == END:
+            octets = record.number(231), record.number(232)
+            check(octets == (REQUEST, REPLY), f'octets {octets}')
+        if NTOP_PEN in PENS[profile]:
+            pid, name = (168, 169) if record.number(61) == 1 else (375, 376)
+            process = record.number(pid, NTOP_PEN), record.text(name, NTOP_PEN)
+            check(process == (os.getpid(), NAME[:6]), f'process {process}')
 
     @staticmethod
     def judge_templates(collector, pen):
@@ -239,6 +260,31 @@ class Rules:
     def case_wrap_and_own_elements(self):
         # Seven records later, or less, the sequence is 0 again, in each domain.
         self.matrix(2**32 - 2, DOCUMENTATION_PEN, ('full', 'fixed'))
+
+    # --- limits ---
+
+    def case_short_messages(self):
+        """The shortest that can be configured, templates again after a few, few records in each."""
+        octets, packets, records = 512, 5, 1
+        collectors = [self.collector(profile, transport, max_octets=octets,
+                                     **({'refresh': 3600, 'refresh_packets': packets}
+                                        if transport == 'udp' else {}))
+                      for profile in PROFILES for transport in ('udp', 'tcp')]
+        ports = set()
+        with self.agent(collectors, SOURCE, max_message_bytes=octets, chunk_size=records,
+                        template_refresh_seconds=3600, template_refresh_packets=packets,
+                        interval_seconds=0.2) as agent:
+            for _ in range(20):
+                ports.add(programs.make_session(source=SOURCE))
+            agent.stop()
+        for collector in collectors:
+            collector.finish()
+            came = len(collector.receiver.records)
+            check(came == 4 * len(ports), f'{collector.name}: {came} records of {4 * len(ports)}')
+            most = max(len(r) for _, r in collector.receiver.messages)
+            check(most == records, f'{collector.name}: {most} records in a message')
+            longest = max(len(m) for m, _ in collector.receiver.messages)
+            print(f'    {collector.name}: {self.summary(collector)}, longest {longest}')
 
     # --- lists of one's own ---
 

@@ -18,7 +18,7 @@ from tls_server import programs
 from receiver import ipfix_validator, read_elements
 from programs import check
 
-SOURCE = '127.0.0.79'
+SOURCE = programs.own_address()
 SESSIONS = 3
 # Old enough a protocol to be forbidden by the library's own default.
 ANY_LEVEL = ('-cipher', 'DEFAULT:@SECLEVEL=0')

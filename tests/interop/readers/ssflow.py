@@ -77,7 +77,7 @@ def test(case):
     exported = case.export()
     records = [record for message in exported.messages for record in read_message(message)]
     known = [r for r in records if case.is_known(r['source_port'], r['destination_port'])]
-    case.compare(known, lambda session: session['source'] == '127.0.0.1')
+    case.compare(known, lambda session: session['destination'] == '127.0.0.1')
     case.screen('\n'.join(sorted({show(record) for record in known}, reverse=True)))
     if not samples:
         skip('the export is as our reader of the layout wants it, but there are no messages of '
