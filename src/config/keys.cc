@@ -313,7 +313,8 @@ constexpr Key kKeys[] = {
            d.config.exporter.burst_messages = static_cast<uint32_t>(v.number);
          },
      .prose = "Most messages sent back to back over UDP: a collector must have room for so many\n"
-              "in its receive buffer. A millisecond passes between two bursts. 0: no limit."},
+              "in its receive buffer. A millisecond passes between two bursts; where more come\n"
+              "in than leave so, bursts grow to 64. 0: no limit."},
     {.name = "exporter.shutdown_seconds",
      .type = Type::kSeconds,
      .default_value = "5",

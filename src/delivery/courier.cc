@@ -24,8 +24,6 @@ constexpr Duration kOpenPatience = std::chrono::seconds(5);
 constexpr Duration kSwitchPatience = std::chrono::seconds(1);
 // After sending, messages gather for this long: a wakeup for each would cost more than the messages.
 constexpr Duration kGatherTime = std::chrono::milliseconds(5);
-// Between two bursts, so that a collector can take the one before the next comes.
-constexpr Duration kBurstGap = std::chrono::milliseconds(1);
 // There is no connection to be attempted, and the next address of a name may work.
 constexpr Duration kDatagramInterval = std::chrono::seconds(1);
 constexpr size_t kNever = std::numeric_limits<size_t>::max();
@@ -71,7 +69,8 @@ Courier::Courier(Options options, std::vector<std::unique_ptr<Transport>> transp
       preamble_(std::make_shared<const Preamble>(options_.preamble)),
       waiter_(std::move(waiter)),
       taken_preamble_(preamble_),
-      sequence_(options_.first_sequence) {
+      sequence_(options_.first_sequence),
+      pace_(options_.burst_messages) {
   for (auto& transport : transports) transports_.push_back({.transport = std::move(transport)});
 }
 
@@ -161,6 +160,7 @@ void Courier::TakeInbox() {
     const std::lock_guard lock(mutex_);
     taken.swap(inbox_);
   }
+  pace_.Arrived(taken.size(), Clock::now());
   for (Cargo& cargo : taken) Enqueue(std::move(cargo));
   const std::lock_guard lock(mutex_);
   queue_octets_ = waiting_octets_;
@@ -293,7 +293,7 @@ void Courier::ApplySkipped() {
 }
 
 void Courier::SendDue() {
-  if (Clock::now() < next_burst_) return;
+  if (Clock::now() < pace_.next()) return;
   const bool too_many = options_.template_refresh_messages != 0 &&
                         messages_since_refresh_ >= options_.template_refresh_messages;
   if (current().forgets_templates() && (Clock::now() >= next_refresh_ || too_many)) {
@@ -318,7 +318,7 @@ void Courier::SendDue() {
 bool Courier::SendBurst(std::deque<Cargo>& queue) {
   ApplySkipped();
   const bool paced = current().forgets_templates() && options_.burst_messages != 0;
-  size_t most = std::min(queue.size(), paced ? options_.burst_messages : kLargestBurst);
+  size_t most = std::min(queue.size(), paced ? pace_.burst() : kLargestBurst);
   if (&queue == &queue_ && current().forgets_templates() &&
       options_.template_refresh_messages > messages_since_refresh_) {
     most = std::min<size_t>(most, options_.template_refresh_messages - messages_since_refresh_);
@@ -361,7 +361,7 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
     waiting_octets_ -= waiting;
   }
   busy_ = result.outcome == Transport::Outcome::kBusy;
-  if (paced && burst_.size() == most) next_burst_ = Clock::now() + kBurstGap;
+  if (paced) pace_.Sent(Clock::now());
   if (lost) {
     Cargo cargo = std::move(queue.front());
     queue.pop_front();
@@ -445,10 +445,10 @@ void Courier::WaitForWork() {
     next = std::min({next, current().next_check(), next_refresh_});
     for (size_t i = 0; i < *open_; ++i) next = std::min(next, transports_[i].next_attempt);
     const bool more = !templates_.empty() || HasMessages();
-    if (more && now >= next_burst_) return;
+    if (more && now >= pace_.next()) return;
     if (more || std::exchange(sent_, false)) {
       waiter_->Wait(fd, transport::Waiter::kReadable,
-                    std::min(next, more ? next_burst_ : now + kGatherTime));
+                    std::min(next, more ? pace_.next() : now + kGatherTime));
       return;
     }
   } else {

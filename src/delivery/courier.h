@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "delivery/pace.h"
 #include "delivery/spool.h"
 #include "sockflow/ipfix/message.h"
 #include "sockflow/time.h"
@@ -85,7 +86,8 @@ class Courier {
     Duration template_refresh = std::chrono::seconds(30);
     // and after so many messages; 0: by time only.
     uint64_t template_refresh_messages = 0;
-    // Datagrams sent back to back, which the collector's receive buffer must hold; 0: no limit.
+    // Datagrams sent back to back, which the collector's receive buffer must hold; more where more come
+    // in steadily (Pace); 0: no limit.
     size_t burst_messages = 16;
     uint32_t first_sequence = 0;
     // Where messages wait for which memory has too little room. Unset: nowhere, they are lost.
@@ -218,7 +220,7 @@ class Courier {
   ipfix::SequenceNumbers sequence_;
   Clock::time_point next_refresh_ = Clock::time_point::max();
   uint64_t messages_since_refresh_ = 0;  // but those of the preamble
-  Clock::time_point next_burst_ = Clock::time_point::min();
+  Pace pace_;
   Clock::time_point next_log_ = Clock::time_point::min();
   uint64_t logged_losses_ = 0;
   std::vector<std::span<const uint8_t>> burst_;

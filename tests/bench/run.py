@@ -310,7 +310,7 @@ class Bench:
             rounds.append(one)
         self.row("agent to collector: records sent a second",
                  [one["agent"]["records"] / one["load"]["seconds"] for one in rounds], "", 0)
-        self.row("  sent but not collected",
+        self.row("  sent but not collected (below 0: options records)",
                  [one["agent"]["records"] - one["collector"]["records"] for one in rounds], "0", 0)
         for counter in ("records_lost_by_sequence", "datagrams_dropped_by_kernel", "malformed"):
             self.row(f"  {counter}", [one["collector"][counter] for one in rounds], "0", 0)
