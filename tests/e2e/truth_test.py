@@ -55,7 +55,8 @@ def read_flows(path):
     flows = collections.defaultdict(list)
     for line in path.read_text(encoding='utf-8').splitlines():
         record = json.loads(line)
-        if 'flowId' in record:  # no options record
+        # Options records have no event; one of a session without a flowId is a fault.
+        if 'firewallEvent' in record:
             flows[record['flowId']].append(record)
     return flows
 
