@@ -75,7 +75,8 @@ def cases():
 
 
 def complaints(agent, case):
-    pattern = re.compile(rf'(?i)(warning|error) .*:{case.server.port}\b')
+    # With the scheme: a UDP port and a TCP port may have the same number.
+    pattern = re.compile(rf'(?i)(warning|error) .*\b{re.escape(case.url)}\b')
     return [line for line in agent.lines if pattern.search(line)]
 
 
