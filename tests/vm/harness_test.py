@@ -15,6 +15,8 @@ case $ACT in
   # setsid: a hung child of another process group has to go as well.
   hang) setsid sleep 1000 & wait ;;
   left) ! pidof sleep && echo "all is well" ;;
+  # What the kernel says when the emulator fails it.
+  int3) echo "<2>Oops: int3: 0000 [#1] SMP" >/dev/kmsg; echo c >/proc/sysrq-trigger; sleep 1000 ;;
   panic) echo c >/proc/sysrq-trigger; sleep 1000 ;;
 esac'''
 # What one boot does; run_vm's exit code; what it must print.
@@ -26,6 +28,9 @@ CASES = (
       'ACT=left: pass']),
     (['pass', 'panic', 'pass'], 1,
      ['ACT=pass: pass', 'ACT=panic: FAIL, Kernel panic', 'ACT=pass: FAIL, never run']),
+    # Booted again, and in the end a failure all the same.
+    (['pass', 'int3'], 1,
+     ['died of the emulator: Kernel panic', 'ACT=pass: pass', 'ACT=int3: FAIL, Kernel panic']),
 )
 
 
