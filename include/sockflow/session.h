@@ -9,29 +9,6 @@
 
 namespace sockflow {
 
-// Why a session ended.
-enum class EndCause : uint8_t {
-  kNone,          // it has not
-  kLocalFin,      // orderly, our side closed first
-  kRemoteFin,     // orderly, the peer closed first
-  kLocalReset,    // we sent RST (abort, unread data, linger 0, disconnect)
-  kRemoteReset,   // the peer sent RST
-  kRefused,       // the connect was answered by RST
-  kTimedOut,      // no answer
-  kUnreachable,   // the network reported an error (ICMP)
-  kNotAccepted,   // closed in the accept queue, no process ever had it
-};
-
-// "local-fin", "remote-reset", ...: for people.
-std::string_view ToString(EndCause cause);
-
-// How the owner of a session is known; later events correct only what is less certain.
-enum class Attribution : uint8_t {
-  kUnknown = 0,   // it is not
-  kListener = 1,  // inferred: who listens will accept
-  kCaller = 2,    // told by the connect() or accept() of the owner
-};
-
 // One TCP session as one local socket sees it. A session between two local processes is two of
 // these, one for each socket.
 struct Session {
@@ -41,6 +18,7 @@ struct Session {
   Direction direction = Direction::kActive;
   bool accepted = true;
   TcpState last_state = TcpState::kUnknown;
+  EndCause end_cause = EndCause::kNone;  // that its source told; see EndCauseOf
   Endpoint local;
   Endpoint remote;
   Time started{};
@@ -99,7 +77,7 @@ struct SessionRecord {
   const Session& session;
 };
 
-// Why the session ended, derived from its last state and error. Only for sessions that ended.
+// Why the session ended: what its source told, else derived from its last state and error. Only for sessions that ended.
 EndCause EndCauseOf(const Session& session);
 
 }  // namespace sockflow

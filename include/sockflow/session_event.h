@@ -45,13 +45,17 @@ class TaskName {
   std::array<char, kSize> octets_{};
 };
 
+// What stands for a user that is not known: the kernel never gives (uid_t)-1 to a process, while 0 would be
+// root.
+inline constexpr uint32_t kNoUid = 0xFFFFFFFF;
+
 // The process that owns a session: the one that connected or accepted it. Later forks, execs and
 // descriptor passing do not change the owner.
 struct Process {
   uint32_t pid = 0;        // thread group id, in the initial PID namespace
   uint32_t thread_id = 0;  // the thread that called
   uint32_t parent_pid = 0;
-  uint32_t uid = 0;         // real user id, in the initial user namespace
+  uint32_t uid = 0;         // real user id, in the initial user namespace; or kNoUid
   uint64_t start_time = 0;  // nanoseconds since boot; with pid, tells a reused pid apart; 0 unknown
   uint64_t cgroup_id = 0;   // cgroup v2 id; 0 unknown
   TaskName name;            // of the thread group's leader
@@ -61,7 +65,36 @@ struct Process {
   friend bool operator==(const Process&, const Process&) = default;
 };
 
-// What the kernel counted for one socket. Octets are TCP payload, each octet once; packets are
+// How the owner of a session is known. The values are exported and stay as they are.
+enum class Attribution : uint8_t {
+  kUnknown = 0,   // it is not
+  kListener = 1,  // inferred: who listens will accept
+  kCaller = 2,    // exact: told by the kernel as the owner acted on the socket (connect, accept, close)
+  kHolder = 3,    // guessed: found holding a descriptor of the socket, which may be inherited
+};
+
+// Whether an owner known in the first way is more certain than one known in the second.
+bool MoreCertain(Attribution first, Attribution second);
+
+// Why a session ended.
+enum class EndCause : uint8_t {
+  kNone,          // it has not
+  kLocalFin,      // orderly, our side closed first
+  kRemoteFin,     // orderly, the peer closed first
+  kLocalReset,    // we sent RST (abort, unread data, linger 0, disconnect)
+  kRemoteReset,   // the peer sent RST
+  kRefused,       // the connect was answered by RST
+  kTimedOut,      // no answer
+  kUnreachable,   // the network reported an error (ICMP)
+  kNotAccepted,   // closed in the accept queue, no process ever had it
+  kNotSeen,       // it is over, but its end was not seen (packets were lost)
+  kCaptureEnded,  // it went on when a capture file ended
+};
+
+// "local-fin", "remote-reset", ...: for people.
+std::string_view ToString(EndCause cause);
+
+// What the kernel counted for one socket, or what the packets of a session told. Octets are TCP payload, each octet once; packets are
 // segments including those without payload.
 struct TcpFacts {
   uint64_t octets_sent = 0;
@@ -102,6 +135,7 @@ struct SessionEvent {
     kConnect,      // active session, owner known
     kEstablished,  // passive session, owner so far the listener: a kAccept may correct it
     kAccept,       // passive session, owner is the process that accepted
+    kOwner,        // the owner of a session that had none or a less certain one (MoreCertain)
     kUpdate,       // counters of a session that goes on
     kClose,        // the session is over
   };
@@ -114,6 +148,9 @@ struct SessionEvent {
   // kClose with accepted == false: the source will send a kAccept if the dead session is accepted
   // after all.
   bool may_be_accepted = false;
+  // kConnect without a process: the source looks for it, and a kOwner may follow soon. (A kEstablished
+  // always waits for who accepts it.)
+  bool owner_may_follow = false;
   // kAccept: the session had ended in the accept queue before it was accepted; its kClose came first.
   bool already_closed = false;
   // kClose: an earlier event of this session left the source. If not, its start was lost, or it had
@@ -129,6 +166,9 @@ struct SessionEvent {
   Endpoint local;
   Endpoint remote;
   std::optional<Process> process;
+  Attribution attribution = Attribution::kUnknown;  // of process
+  // kClose: why, where the source knows it; kNone: last_state and tcp.error tell.
+  EndCause end_cause = EndCause::kNone;
   TcpFacts tcp;  // meaningful in kUpdate and kClose
 };
 

@@ -20,8 +20,9 @@ class SessionTable {
   struct Options {
     // Sessions open at the same time that are remembered; the oldest is forgotten first.
     size_t max_sessions = 262'144;
-    // How long the start of a passive session waits for the name of the process that accepts it.
-    Duration accept_hold = std::chrono::milliseconds(250);
+    // How long the start of a session waits for its owner: a passive one for the process that accepts
+    // it, an active one if its source still looks for who connected.
+    Duration owner_hold = std::chrono::milliseconds(250);
     // How long a session that ended in the accept queue waits to be accepted after all.
     Duration dead_accept_hold = std::chrono::seconds(2);
   };
@@ -52,7 +53,7 @@ class SessionTable {
   // What a session waits for. Each entry is in the list of its state, the oldest first; the lists own
   // the entries, and an entry moves between them without being copied.
   enum State {
-    kAwaitingAccept,  // its start
+    kAwaitingOwner,  // its start
     kDead,            // ended in the accept queue; start and end
     kGone,            // nothing: its records are out, an accept that was overtaken may follow
     kOpen,
@@ -73,7 +74,7 @@ class SessionTable {
   void EmitEnd(Session& session, Emit emit);
   // Ends the wait of an entry that waits: with the record that it held back.
   void Release(Entries::iterator entry, Emit emit);
-  void OnAccept(const SessionEvent& event, Emit emit);
+  void OnOwner(const SessionEvent& event, Emit emit);
   void OnClose(const SessionEvent& event, Emit emit);
 
   Options options_;

@@ -18,6 +18,7 @@
 #include "collector/time_writer.h"
 #include "sockflow/ipfix/element.h"
 #include "sockflow/ipfix/value.h"
+#include "sockflow/session_event.h"
 
 namespace sockflow::collector {
 namespace {
@@ -70,9 +71,6 @@ constexpr size_t kUserWidth = 8;
 constexpr size_t kEndpointWidth = 21;  // "255.255.255.255:65535"
 constexpr size_t kSpanWidth = 8;
 constexpr size_t kCountWidth = 8;
-
-// (uid_t)-1, which no process has.
-constexpr uint64_t kNoUid = 0xffffffff;
 
 constexpr std::string_view kGreen = "\033[32m";
 constexpr std::string_view kRed = "\033[31m";

@@ -21,13 +21,10 @@ using Record = SessionRecord;
 inline constexpr uint8_t kFlowCreated = 1, kFlowDeleted = 2, kFlowUpdate = 5;   // firewallEvent
 inline constexpr uint8_t kInitiator = 1;                                        // biflowDirection
 inline constexpr uint8_t kIngress = 0, kEgress = 1;                             // flowDirection
-inline constexpr uint8_t kIdleTimeout = 1, kActiveTimeout = 2, kEndOfFlow = 3;  // flowEndReason
+inline constexpr uint8_t kIdleTimeout = 1, kActiveTimeout = 2, kEndOfFlow = 3,
+                         kForcedEnd = 4;  // flowEndReason
 inline constexpr uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;    // tcpControlBits
 inline constexpr uint8_t kTcp = 6;                                              // protocolIdentifier
-
-// What stands for an owner that is not known: the kernel never gives (uid_t)-1 to a process, while
-// 0 would be root.
-inline constexpr uint32_t kNoUid = 0xFFFFFFFF;
 
 inline bool IsActive(const Record& record) {
   return record.session.direction == Direction::kActive;
@@ -65,7 +62,12 @@ inline uint8_t TcpControlBits(const Record& record) {
 
 inline uint8_t FlowEndReason(const Record& record) {
   if (record.kind == Record::Kind::kUpdate) return kActiveTimeout;
-  return EndCauseOf(record.session) == EndCause::kTimedOut ? kIdleTimeout : kEndOfFlow;
+  switch (EndCauseOf(record.session)) {
+    case EndCause::kTimedOut:
+    case EndCause::kNotSeen: return kIdleTimeout;
+    case EndCause::kCaptureEnded: return kForcedEnd;
+    default: return kEndOfFlow;
+  }
 }
 
 // A session that goes on has no reason yet.

@@ -32,11 +32,27 @@ std::string_view ToString(EndCause cause) {
     case EndCause::kTimedOut: return "timed-out";
     case EndCause::kUnreachable: return "unreachable";
     case EndCause::kNotAccepted: return "not-accepted";
+    case EndCause::kNotSeen: return "not-seen";
+    case EndCause::kCaptureEnded: return "capture-ended";
   }
   return "none";
 }
 
+bool MoreCertain(Attribution first, Attribution second) {
+  const auto rank = [](Attribution attribution) {
+    switch (attribution) {
+      case Attribution::kUnknown: return 0;
+      case Attribution::kListener: return 1;
+      case Attribution::kHolder: return 2;
+      case Attribution::kCaller: return 3;
+    }
+    return 0;
+  };
+  return rank(first) > rank(second);
+}
+
 EndCause EndCauseOf(const Session& session) {
+  if (session.end_cause != EndCause::kNone) return session.end_cause;
   switch (session.tcp.error) {
     case kEconnrefused: return EndCause::kRefused;
     // EPIPE is what a reset means to a socket that has seen the peer's FIN (tcp_reset()).

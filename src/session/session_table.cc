@@ -7,26 +7,20 @@
 namespace sockflow {
 namespace {
 
-// How far an event knows the owner that it tells. A close repeats the one that the kernel knew last,
-// which of an accepted socket is who accepted it.
-Attribution AttributionOf(const SessionEvent& event) {
-  if (event.direction == Direction::kActive) return Attribution::kCaller;
-  const bool accepted = event.kind == SessionEvent::Kind::kAccept ||
-                        (event.kind == SessionEvent::Kind::kClose && event.accepted);
-  return accepted ? Attribution::kCaller : Attribution::kListener;
-}
-
 // Takes over what an event says. A fact that an event lacks leaves the one known before.
 void Update(Session& session, const SessionEvent& event) {
-  // After who connected or accepted no later event knows better.
-  const bool owner_is_final = session.attribution == Attribution::kCaller &&
-                              event.kind != SessionEvent::Kind::kAccept;
-  if (event.process && !owner_is_final) {
+  // Who accepted is the last word; else only a more certain owner corrects one, and the same one anew may
+  // know more of itself.
+  const bool better = event.kind == SessionEvent::Kind::kAccept ||
+                      !MoreCertain(session.attribution, event.attribution);
+  const bool final = session.attribution == Attribution::kCaller &&
+                     event.kind != SessionEvent::Kind::kAccept;
+  if (event.process && better && !final) {
     if (event.process != session.process) {
       session.process = event.process;
       session.ForgetEnrichment();
     }
-    session.attribution = AttributionOf(event);
+    session.attribution = event.attribution;
   }
   if (event.established) session.established = event.established;
   if (event.socket_cookie != 0) session.socket_cookie = event.socket_cookie;
@@ -36,6 +30,7 @@ void Update(Session& session, const SessionEvent& event) {
   if (event.kind == SessionEvent::Kind::kClose) {
     session.accepted = event.accepted;
     session.last_state = event.last_state;
+    session.end_cause = event.end_cause;
     // The clock may have been set back meanwhile.
     session.ended = std::max(event.at, session.started);
   }
@@ -91,20 +86,20 @@ void SessionTable::Erase(Entries::iterator entry) {
 
 void SessionTable::EvictOldest(Emit emit) {
   // A session that waits has a record to send and goes soon anyway: the open ones go first.
-  for (State state : {kGone, kOpen, kAwaitingAccept, kDead}) {
+  for (State state : {kGone, kOpen, kAwaitingOwner, kDead}) {
     if (entries_[state].empty()) continue;
     const auto oldest = entries_[state].begin();
     if (state != kGone) ++stats_.evicted;
     // What waits for a name is open once it is released; what is over is erased then.
     if (state != kOpen) Release(oldest, emit);
-    if (state == kOpen || state == kAwaitingAccept) Erase(oldest);
+    if (state == kOpen || state == kAwaitingOwner) Erase(oldest);
     return;
   }
 }
 
 void SessionTable::Release(Entries::iterator entry, Emit emit) {
   if (entry->state != kGone) EmitStart(entry->session, emit);
-  if (entry->state == kAwaitingAccept) return MoveTo(kOpen, entry);
+  if (entry->state == kAwaitingOwner) return MoveTo(kOpen, entry);
   if (entry->state == kDead) EmitEnd(entry->session, emit);
   Erase(entry);
 }
@@ -113,11 +108,15 @@ void SessionTable::Apply(const SessionEvent& event, Emit emit) {
   const auto known = by_id_.find(event.id);
   switch (event.kind) {
     case SessionEvent::Kind::kConnect:
-      if (known == by_id_.end()) EmitStart(Insert(event, kOpen, emit)->session, emit);
-      return;
+      if (known != by_id_.end()) return;
+      if (event.process || !event.owner_may_follow) {
+        EmitStart(Insert(event, kOpen, emit)->session, emit);
+        return;
+      }
+      [[fallthrough]];
     case SessionEvent::Kind::kEstablished:
       if (known == by_id_.end()) {
-        Insert(event, kAwaitingAccept, emit)->deadline = event.at + options_.accept_hold;
+        Insert(event, kAwaitingOwner, emit)->deadline = event.at + options_.owner_hold;
       }
       return;
     case SessionEvent::Kind::kUpdate:
@@ -126,15 +125,17 @@ void SessionTable::Apply(const SessionEvent& event, Emit emit) {
         emit(known->second->session, SessionRecord::Kind::kUpdate);
       }
       return;
-    case SessionEvent::Kind::kAccept: return OnAccept(event, emit);
+    case SessionEvent::Kind::kAccept:
+    case SessionEvent::Kind::kOwner: return OnOwner(event, emit);
     case SessionEvent::Kind::kClose: return OnClose(event, emit);
   }
 }
 
-void SessionTable::OnAccept(const SessionEvent& event, Emit emit) {
+void SessionTable::OnOwner(const SessionEvent& event, Emit emit) {
   const auto known = by_id_.find(event.id);
   if (known == by_id_.end()) {
-    if (event.already_closed) {
+    // What owns nothing that is known makes no session.
+    if (event.already_closed || event.kind == SessionEvent::Kind::kOwner) {
       // Its records went out without an owner when its wait was over.
       ++stats_.late;
       return;
@@ -180,13 +181,13 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
     return;
   }
   Update(entry->session, event);
-  if (entry->state == kAwaitingAccept) EmitStart(entry->session, emit);
+  if (entry->state == kAwaitingOwner) EmitStart(entry->session, emit);
   EmitEnd(entry->session, emit);
   Erase(entry);
 }
 
 void SessionTable::Expire(Time now, Emit emit) {
-  for (State state : {kAwaitingAccept, kDead, kGone}) {
+  for (State state : {kAwaitingOwner, kDead, kGone}) {
     Entries& list = entries_[state];
     while (!list.empty() && list.front().deadline <= now) Release(list.begin(), emit);
   }
@@ -194,7 +195,7 @@ void SessionTable::Expire(Time now, Emit emit) {
 
 Time SessionTable::NextDeadline() const {
   Time next = Time::max();
-  for (State state : {kAwaitingAccept, kDead, kGone}) {
+  for (State state : {kAwaitingOwner, kDead, kGone}) {
     if (!entries_[state].empty()) next = std::min(next, entries_[state].front().deadline);
   }
   return next;

@@ -42,6 +42,18 @@ Process ProcessOf(const tcp_event_owner& owner) {
   };
 }
 
+// How far an event knows the owner that it tells. A close repeats the one that the kernel half knew last,
+// which of an accepted socket is who accepted it.
+Attribution AttributionOf(const tcp_event& event) {
+  if ((event.flags & TCP_EVENT_OWNED) == 0) return Attribution::kUnknown;
+  if (event.direction == TCP_EVENT_ACTIVE || event.kind == TCP_EVENT_ACCEPT) {
+    return Attribution::kCaller;
+  }
+  const bool accepted =
+      event.kind == TCP_EVENT_CLOSE && (event.flags & TCP_EVENT_ACCEPTED) != 0;
+  return accepted ? Attribution::kCaller : Attribution::kListener;
+}
+
 }  // namespace
 
 SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
@@ -72,6 +84,7 @@ SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
               .tcp_header_octets = event.tcp_header_octets,
               .fin_received = (event.flags & TCP_EVENT_FIN_RECEIVED) != 0},
   };
+  result.attribution = AttributionOf(event);
   if (event.established_ns != 0) result.established = clock.FromMonotonic(event.established_ns);
   if ((event.flags & TCP_EVENT_OWNED) != 0) result.process = ProcessOf(event.owner);
   return result;

@@ -132,7 +132,7 @@ TEST_F(PipelineTest, StopsAtOnceFromAnotherThread) {
 TEST_F(PipelineTest, WhatWaitsForANameIsReleasedInTime) {
   auto pipeline =
       Make({{Event(SessionEvent::Kind::kEstablished, 5)}},
-           {.sessions = {.accept_hold = milliseconds(20)}, .duration = milliseconds(300)},
+           {.sessions = {.owner_hold = milliseconds(20)}, .duration = milliseconds(300)},
            Duration::zero());
   std::thread stopper([&pipeline] {
     std::this_thread::sleep_for(milliseconds(150));

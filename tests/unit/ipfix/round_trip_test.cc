@@ -98,7 +98,7 @@ Sample RandomSample(std::mt19937_64& random) {
     sample.expected_name = name.expected;
     sample.expected_parent = parent.expected;
   }
-  session.attribution = static_cast<Attribution>(random() % 3);
+  session.attribution = static_cast<Attribution>(random() % 4);
   session.user_name.assign(random() % 40, 'u');
   session.command_line.assign(random() % 50, 'a');
   session.container_id.assign(random() % 65, 'c');

@@ -38,7 +38,11 @@ class SessionTableTest : public ::testing::Test {
   static SessionEvent Event(Kind kind, SessionId id, const char* owner, Time at = kBegin) {
     SessionEvent event{.kind = kind, .id = id, .at = at, .started = kBegin};
     event.direction = kind == Kind::kConnect ? Direction::kActive : Direction::kPassive;
-    if (owner != nullptr) event.process = Process{.pid = 7, .name = TaskName(owner)};
+    if (owner != nullptr) {
+      event.process = Process{.pid = 7, .name = TaskName(owner)};
+      event.attribution =
+          kind == Kind::kEstablished ? Attribution::kListener : Attribution::kCaller;
+    }
     if (kind == Kind::kClose) event.announced = true;
     event.established = kBegin;
     return event;
@@ -75,7 +79,7 @@ TEST_F(SessionTableTest, AcceptedSession) {
 }
 
 TEST_F(SessionTableTest, EstablishedWaitsForTheNameOfWhoAccepts) {
-  SessionTable table({.accept_hold = milliseconds(250)});
+  SessionTable table({.owner_hold = milliseconds(250)});
   Apply(table, Event(Kind::kEstablished, 1, "parent"));
   EXPECT_THAT(Drain(), IsEmpty());
   EXPECT_EQ(table.NextDeadline(), kBegin + milliseconds(250));
@@ -87,7 +91,7 @@ TEST_F(SessionTableTest, EstablishedWaitsForTheNameOfWhoAccepts) {
 }
 
 TEST_F(SessionTableTest, WaitForTheNameIsBounded) {
-  SessionTable table({.accept_hold = milliseconds(250)});
+  SessionTable table({.owner_hold = milliseconds(250)});
   Apply(table, Event(Kind::kEstablished, 1, "parent"));
   table.Expire(kBegin + milliseconds(249), Emit());
   EXPECT_THAT(Drain(), IsEmpty());
@@ -257,41 +261,58 @@ TEST_F(SessionTableTest, WhoAcceptedStaysTheOwnerWhateverTheEndSays) {
   EXPECT_THAT(Drain(), ElementsAre("start 1 worker", "end 1 worker"));
 }
 
-TEST_F(SessionTableTest, TellsHowTheOwnerIsKnown) {
+TEST_F(SessionTableTest, OnlyAMoreCertainOwnerCorrectsOne) {
   SessionTable table({});
-  const auto attribution_after = [&](const SessionEvent& event) {
+  const auto tell = [&](Kind kind, const char* owner, Attribution attribution) {
+    SessionEvent event = Event(kind, 1, owner);
+    event.attribution = attribution;
     Apply(table, event);
-    table.Flush(Emit());
-    return sessions_.back().attribution;
   };
-  SessionEvent connect = Event(Kind::kConnect, 1, "curl");
-  connect.direction = Direction::kActive;
-  EXPECT_EQ(attribution_after(connect), Attribution::kCaller);
-  SessionEvent established = Event(Kind::kEstablished, 2, "listener");
-  established.direction = Direction::kPassive;
-  EXPECT_EQ(attribution_after(established), Attribution::kListener);
-  SessionEvent accept = Event(Kind::kAccept, 3, "worker");
-  accept.direction = Direction::kPassive;
-  EXPECT_EQ(attribution_after(accept), Attribution::kCaller);
+  tell(Kind::kEstablished, "listener", Attribution::kListener);
+  tell(Kind::kOwner, "holder", Attribution::kHolder);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 holder"));
+  tell(Kind::kOwner, "listener", Attribution::kListener);
+  tell(Kind::kOwner, "worker", Attribution::kCaller);
+  tell(Kind::kOwner, "holder", Attribution::kHolder);
+  tell(Kind::kClose, "listener", Attribution::kListener);
+  EXPECT_THAT(Drain(), ElementsAre("end 1 worker"));
+  EXPECT_EQ(sessions_.back().attribution, Attribution::kCaller);
+}
 
-  // Of a close alone: what the kernel knew last is who accepted it, if somebody did.
-  SessionEvent close = Event(Kind::kClose, 4, "worker");
-  close.direction = Direction::kPassive;
-  close.accepted = true;
-  EXPECT_EQ(attribution_after(close), Attribution::kCaller);
-  close.id = 5;
-  close.accepted = false;
-  EXPECT_EQ(attribution_after(close), Attribution::kListener);
-  close.id = 6;
-  close.process.reset();
-  EXPECT_EQ(attribution_after(close), Attribution::kUnknown);
+TEST_F(SessionTableTest, AStartWaitsForAnOwnerThatIsLookedFor) {
+  SessionTable table({.owner_hold = milliseconds(250)});
+  SessionEvent connect = Event(Kind::kConnect, 1, nullptr);
+  connect.owner_may_follow = true;
+  Apply(table, connect);
+  EXPECT_THAT(Drain(), IsEmpty());
+  SessionEvent owner = Event(Kind::kOwner, 1, "curl", kBegin + milliseconds(1));
+  Apply(table, owner);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl"));
+  EXPECT_EQ(sessions_.back().direction, Direction::kActive) << "that of its first event";
 
-  // A close that knows more than the start did.
-  close = Event(Kind::kClose, 2, "worker");
-  close.direction = Direction::kPassive;
-  close.accepted = true;
-  EXPECT_EQ(attribution_after(close), Attribution::kCaller);
-  EXPECT_EQ(sessions_.back().process->name.view(), "worker");
+  connect.id = 2;
+  Apply(table, connect);
+  table.Expire(kBegin + milliseconds(250), Emit());
+  EXPECT_THAT(Drain(), ElementsAre("start 2 ?")) << "not for ever";
+  owner.id = 2;
+  Apply(table, owner);
+  EXPECT_THAT(Drain(), IsEmpty());
+  Apply(table, Event(Kind::kClose, 2, nullptr));
+  EXPECT_THAT(Drain(), ElementsAre("end 2 curl"));
+
+  connect.id = 3;
+  connect.owner_may_follow = false;
+  Apply(table, connect);
+  EXPECT_THAT(Drain(), ElementsAre("start 3 ?")) << "nobody looks for it";
+}
+
+TEST_F(SessionTableTest, WhatTheSourceSaysOfTheEndCounts) {
+  SessionTable table({});
+  SessionEvent close = Event(Kind::kClose, 1, "curl");
+  close.last_state = TcpState::kLastAck;
+  close.end_cause = EndCause::kNotSeen;
+  Apply(table, close);
+  EXPECT_EQ(EndCauseOf(sessions_.back()), EndCause::kNotSeen);
 }
 
 TEST_F(SessionTableTest, AnotherOwnerHasNoneOfTheFactsOfTheFirst) {

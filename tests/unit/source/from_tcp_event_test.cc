@@ -86,6 +86,30 @@ TEST(FromTcpEventTest, OwnerAndNamesWithoutNul) {
   EXPECT_EQ(result.process->thread_name.view(), "thread");
 }
 
+TEST(FromTcpEventTest, HowTheOwnerIsKnown) {
+  const WallClock clock;
+  const auto attribution = [&](tcp_event_kind kind, tcp_event_direction direction, int flags) {
+    tcp_event event = AnEvent();
+    event.kind = kind;
+    event.direction = direction;
+    event.flags = flags;
+    return FromTcpEvent(event, clock).attribution;
+  };
+  EXPECT_EQ(attribution(TCP_EVENT_CONNECT, TCP_EVENT_ACTIVE, TCP_EVENT_OWNED),
+            Attribution::kCaller);
+  EXPECT_EQ(attribution(TCP_EVENT_ESTABLISHED, TCP_EVENT_PASSIVE, TCP_EVENT_OWNED),
+            Attribution::kListener);
+  EXPECT_EQ(attribution(TCP_EVENT_ACCEPT, TCP_EVENT_PASSIVE, TCP_EVENT_OWNED),
+            Attribution::kCaller);
+  // Of a close alone: what the kernel knew last is who accepted it, if somebody did.
+  EXPECT_EQ(attribution(TCP_EVENT_CLOSE, TCP_EVENT_PASSIVE, TCP_EVENT_OWNED | TCP_EVENT_ACCEPTED),
+            Attribution::kCaller);
+  EXPECT_EQ(attribution(TCP_EVENT_CLOSE, TCP_EVENT_PASSIVE, TCP_EVENT_OWNED),
+            Attribution::kListener);
+  EXPECT_EQ(attribution(TCP_EVENT_CLOSE, TCP_EVENT_PASSIVE, TCP_EVENT_ACCEPTED),
+            Attribution::kUnknown);
+}
+
 TEST(WallClockTest, AgreesWithTheSystemAndIsSteady) {
   WallClock clock;
   timespec monotonic;
