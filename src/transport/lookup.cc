@@ -57,7 +57,8 @@ Lookup::Addresses Lookup::Get() {
     if (!pending_->addresses.has_value()) {
       if (newest_.ok()) return newest_;
       return absl::UnavailableError(fmt::format(
-          "host {} is still being looked up; check the resolver (/etc/resolv.conf) if this lasts",
+          "host {} is still being looked up; if this lasts, check the resolver (/etc/resolv.conf), or "
+          "use an address",
           url_.host));
     }
     // Addresses that worked are kept while the resolver does not.

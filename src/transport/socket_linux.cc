@@ -86,7 +86,8 @@ absl::StatusOr<std::vector<SocketAddress>> Resolve(const Url& url, Purpose purpo
                                 std::to_string(url.port).c_str(), &hints, &list);
   if (error != 0) {
     return absl::UnavailableError(fmt::format(
-        "host {} cannot be looked up: {}; check the name and the resolver (/etc/resolv.conf)",
+        "host {} cannot be looked up: {}; check the name and the resolver (/etc/resolv.conf), or "
+        "use an address",
         url.host, error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, &freeaddrinfo);
