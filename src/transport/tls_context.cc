@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -69,6 +70,28 @@ bool HasHashedNames(const std::string& directory) {
   return false;
 }
 
+// Where distributions keep all CAs, besides the place that OpenSSL was built for: a static build's
+// is Debian's, and it runs elsewhere too.
+constexpr const char* kSystemCas[] = {
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Fedora, RHEL
+    "/etc/ssl/certs/ca-certificates.crt",                 // Alpine, Arch
+    "/etc/ssl/ca-bundle.pem",                             // openSUSE
+};
+
+void LoadSystemCas(SSL_CTX* context) {
+  SSL_CTX_set_default_verify_paths(context);
+  std::error_code ignored;
+  if (std::getenv(X509_get_default_cert_file_env()) ||
+      std::getenv(X509_get_default_cert_dir_env()) ||
+      std::filesystem::exists(X509_get_default_cert_file(), ignored) ||
+      std::filesystem::exists(X509_get_default_cert_dir(), ignored)) {
+    return;
+  }
+  for (const char* file : kSystemCas) {
+    if (SSL_CTX_load_verify_file(context, file) == 1) return;
+  }
+}
+
 // Asked for the passphrase of a key: there is nobody who could type one.
 int NoPassphrase(char*, int, int, void* asked) {
   *static_cast<bool*>(asked) = true;
@@ -111,7 +134,7 @@ absl::Status TlsContext::Reload() {
 absl::Status TlsContext::LoadCas(SSL_CTX* context) const {
   const std::string& ca = options_.ca;
   if (ca.empty()) {
-    SSL_CTX_set_default_verify_paths(context);
+    LoadSystemCas(context);
     return absl::OkStatus();
   }
   std::error_code ignored;
