@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that the named purposes need: build, test, bench. Without root it says
-# which are missing. Changes nothing else of the machine.
+# Installs the Debian packages that the named purposes need: build, static, test, bench. Without root
+# it says which are missing. Changes nothing else of the machine.
 set -eu
 
 packages_for() {
@@ -9,6 +9,8 @@ packages_for() {
     build)
       echo g++ cmake ninja-build pkg-config clang bpftool libbpf-dev libelf-dev zlib1g-dev \
         libzstd-dev libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libssl-dev ;;
+    static)
+      echo python3 dpkg-dev flex bison ;;
     test)
       echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
         pmacct libfixbuf-tools python3-venv golang-go ca-certificates \
@@ -16,7 +18,7 @@ packages_for() {
     bench)
       echo libfixbuf-dev bpftrace ;;
     *)
-      echo "usage: $0 build|test|bench ..." >&2
+      echo "usage: $0 build|static|test|bench ..." >&2
       exit 2 ;;
   esac
 }
