@@ -11,7 +11,7 @@ LABELS ?= .
 # Kernels of `make test-kernels`, names of tests/vm/kernels.
 KERNELS ?= 5.10;6.1;6.12;newest
 
-.PHONY: help build static run test test-slow test-static test-kernels bench clean
+.PHONY: help build static run test test-slow test-static test-kernels fuzz bench clean
 
 help:
 	@echo 'make build            build $(BUILD)/sockflow'
@@ -21,6 +21,7 @@ help:
 	@echo 'make test-slow        build; run the tests that take longer'
 	@echo 'make test-static      build it; run it in an empty root, here and on an old kernel'
 	@echo 'make test-kernels      the kernel tests on every kernel of tests/vm/kernels for this architecture'
+	@echo 'make fuzz [SECONDS=n] give what comes from outside strange inputs, each target for n seconds (20)'
 	@echo 'make bench            build; print the figures of cost and speed'
 
 build:
@@ -61,6 +62,15 @@ test-kernels:
 	ctest --test-dir $(BUILD) --output-on-failure -R '^vm_[0-9n]'
 	cmake -S . -B $(BUILD) -DSOCKFLOW_VM_KERNELS=
 
+# Clang has the fuzzer, so it has a build of its own; what it finds is left in it.
+fuzz:
+	packaging/dependencies.sh build test
+	cmake -S . -B $(BUILD)-fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ \
+	  -DSOCKFLOW_SANITIZE=fuzzer-no-link,address,undefined \
+	  -DCMAKE_CXX_FLAGS='-fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS'
+	cmake --build $(BUILD)-fuzz -j $(JOBS) --target fuzz_programs
+	tests/fuzz/run.sh $(BUILD)-fuzz $(or $(SECONDS),20)
+
 bench:
 	packaging/dependencies.sh build test bench
 	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON
@@ -68,4 +78,4 @@ bench:
 	tests/bench/run.sh $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(STATIC)
+	rm -rf $(BUILD) $(STATIC) $(BUILD)-fuzz
