@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/event_source.h"
-#include "source/ebpf/wall_clock.h"
+#include "source/wall_clock.h"
 
 struct bpf_link;
 struct ring_buffer;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "source/ebpf/wall_clock.h"
+#include "source/wall_clock.h"
 #include "sockflow/session_event.h"
 #include "tcp_event.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "source/ebpf/wall_clock.h"
+#include "source/wall_clock.h"
 
 #include <time.h>
 
