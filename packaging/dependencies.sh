@@ -7,7 +7,7 @@ set -eu
 packages_for() {
   case $1 in
     build)
-      echo g++ cmake ninja-build pkg-config clang bpftool libbpf-dev libelf-dev zlib1g-dev \
+      echo g++ cmake ninja-build pkg-config clang bpftool libbpf-dev libelf-dev libpcap-dev zlib1g-dev \
         libzstd-dev libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libssl-dev ;;
     static)
       echo python3 dpkg-dev flex bison ;;
@@ -16,7 +16,7 @@ packages_for() {
         pmacct libfixbuf-tools python3-venv golang-go ca-certificates \
         qemu-system-x86 busybox-static libclang-rt-dev ;;
     bench)
-      echo libfixbuf-dev bpftrace ;;
+      echo libfixbuf-dev bpftrace tcpdump softflowd ;;
     *)
       echo "usage: $0 build|static|test|bench ..." >&2
       exit 2 ;;

@@ -87,3 +87,15 @@ def private_config(directory, sources, architecture=None):
         f'{kind} {signed}{base} {suite} main\n' for kind, base, suite in sources))
     run(['apt-get', 'update', '--error-on=any'], config)
     return config
+
+
+def debian_config(directory, suites, architecture=None):
+    """A private configuration for suites of Debian, by the mirror that the machine asks."""
+    bases = {label: base for base, _, label, _ in debian_archives(directory / 'own')}
+    if 'Debian' not in bases:
+        raise Unobtainable("the machine's package sources name no Debian mirror.")
+    mirror = bases['Debian']
+    security = bases.get('Debian-Security', mirror.rstrip('/') + '-security')
+    return private_config(directory, [
+        ('deb', security if suite.endswith('-security') else mirror, suite)
+        for suite in suites], architecture)

@@ -117,8 +117,9 @@ struct Config {
   // Every key at its default.
   Config();
 
-  std::string interface;    // empty: all
+  std::vector<std::string> interfaces;  // empty: all
   std::string source_host;  // keep sessions whose source this is; an address or a name; empty: all
+  std::string packet_filter;  // of the tier pcap, in libpcap's language; empty: none
 
   // Never empty. All that replicates is one group, the first; then one for each policy hash.
   std::vector<CollectorGroup> collectors;
@@ -127,6 +128,8 @@ struct Config {
     std::optional<Tier> tier;  // nullopt: auto, the first that works
     uint32_t ring_buffer_bytes = 0;
     uint32_t max_sessions = 0;
+    bool count_packets = false;
+    bool forwarded = false;
     friend bool operator==(const Capture&, const Capture&) = default;
   } capture;
 
@@ -185,7 +188,7 @@ absl::StatusOr<std::optional<Tier>> ParseTier(std::string_view text);  // "auto"
 absl::StatusOr<LogLevel> ParseLogLevel(std::string_view text);
 absl::StatusOr<ipfix::Profile> ParseProfileName(std::string_view text);
 absl::StatusOr<CollectorConfig> ParseCollectorUrl(std::string_view text);  // the rest: defaults
-absl::StatusOr<std::string> ParseInterfaceName(std::string_view text);  // "any" -> ""
+absl::StatusOr<std::vector<std::string>> ParseInterfaces(std::string_view text);  // "any" -> none
 
 // The documented default configuration: config.example.yaml.
 std::string ExampleConfig();

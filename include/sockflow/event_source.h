@@ -22,6 +22,7 @@ struct SourceStats {
   uint64_t events = 0;   // delivered
   uint64_t rescued = 0;  // moments that a first hook missed and a second one saw
   std::vector<LossCounter> lost;
+  std::vector<LossCounter> set_aside;  // seen and rightly not told: no session of this host, ...
 };
 
 // Where session events come from. Owned and polled by one thread; only Wake() may be called from
@@ -39,6 +40,11 @@ class EventSource {
 
   // Reads the counters, in the kernel too: not for every event.
   virtual SourceStats stats() = 0;
+
+  // A file that has been read to its end: nothing more comes.
+  virtual bool finished() const { return false; }
+  // Nothing is lost if Poll is called later: a file waits for who reads it.
+  virtual bool can_wait() const { return false; }
 
   // The tier and how it hooks in, for people: "tracepoint (tp_btf/inet_sock_set_state, ...)".
   virtual std::string description() const = 0;

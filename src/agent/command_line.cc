@@ -26,7 +26,7 @@ constexpr std::string_view kCommands[] = {"run", "collect", "fields"};
 struct RunFlags {
   std::optional<std::string> config_file;
   std::vector<std::string> collectors;
-  std::optional<std::string> tier, interface, profile, log_level;
+  std::optional<std::string> tier, interface, filter, read, profile, log_level;
   bool pcap = false, check = false;
   std::string print;  // empty: not
   double duration = 0;
@@ -87,11 +87,12 @@ bool Override(const std::optional<T>& value, std::string_view option, Reader rea
 std::string ApplyFlags(const RunFlags& flags, Config& config) {
   std::string error;
   if (!Override(flags.tier, "--tier", ParseTier, config.capture.tier, error) ||
-      !Override(flags.interface, "--interface", ParseInterfaceName, config.interface, error) ||
+      !Override(flags.interface, "--interface", ParseInterfaces, config.interfaces, error) ||
       !Override(flags.log_level, "--log-level", ParseLogLevel, config.log.level, error)) {
     return error;
   }
   if (flags.pcap) config.capture.tier = Tier::kPcap;
+  if (flags.filter) config.packet_filter = *flags.filter;
   if (!flags.collectors.empty()) config.collectors = {CollectorGroup{}};
   for (const std::string& url : flags.collectors) {
     CollectorConfig collector;
@@ -132,7 +133,8 @@ int Run(const RunFlags& flags) {
     std::cerr << std::string(loaded.status().message()) << "\n";
     return kExitUsage;
   }
-  RunOptions options{.config = std::move(loaded->config), .duration = Seconds(flags.duration)};
+  RunOptions options{.config = std::move(loaded->config), .duration = Seconds(flags.duration),
+                     .read = flags.read};
   if (const std::string error = ApplyFlags(flags, options.config); !error.empty()) {
     return Complain(error);
   }
@@ -159,8 +161,9 @@ int Run(const RunFlags& flags) {
   SetUpLog(options.config.log.level);
   for (const std::string& note : loaded->notes) spdlog::info("{}", note);
   if (flags.check) {
-    if (absl::Status usable = CheckTransports(options.config); !usable.ok()) {
-      return Complain(std::string(usable.message()));
+    for (const absl::Status& usable :
+         {CheckCapture(options.config), CheckTransports(options.config)}) {
+      if (!usable.ok()) return Complain(std::string(usable.message()));
     }
     std::cout << "configuration OK: " << file->value_or("defaults") << "\n";
     return kExitOk;
@@ -220,8 +223,19 @@ void AddRun(CLI::App& app, RunFlags& flags) {
       ->type_name("TIER");
   run->add_flag("--pcap", flags.pcap, "Same as --tier pcap")->excludes(run->get_option("--tier"));
   run->add_option("--interface", flags.interface,
-                  "Only sessions whose local address is this interface's; any: all")
-      ->type_name("IF");
+                  "Only sessions of these interfaces, with commas between; any: all")
+      ->type_name("IF[,IF]");
+  run->add_option("--filter", flags.filter,
+                  "With --pcap or --read: only packets that this expression of libpcap lets pass, for "
+                  "instance \"port 443\"")
+      ->type_name("EXPRESSION");
+  run->add_option("--read", flags.read,
+                  "Export the sessions of a capture file (pcap or pcapng, also gzip; - is standard "
+                  "input), then end")
+      ->excludes(run->get_option("--tier"))
+      ->excludes(run->get_option("--pcap"))
+      ->excludes(run->get_option("--interface"))
+      ->type_name("FILE");
   run->add_option("--profile", flags.profile,
                   "What to send to every collector: process (with ntop's process fields), iana "
                   "(standard fields only), fixed (those, no variable lengths), full (all there is), "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "agent/compose.h"
 
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -8,26 +9,64 @@
 #include "agent/host.h"
 #include "enrich/process/process_enricher.h"
 #include "fmt/format.h"
+#include "source/interfaces.h"
 #include "source/open_event_source.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow {
 namespace {
 
-absl::StatusOr<std::unique_ptr<EventSource>> ComposeSource(const Config::Capture& capture) {
-  absl::StatusOr<OpenedSource> opened =
-      OpenEventSource({.tier = capture.tier,
-                       .ring_buffer_octets = capture.ring_buffer_bytes,
-                       .max_sessions = capture.max_sessions});
-  if (!opened.ok()) return opened.status();
-  spdlog::info("capture tier: {}", opened->source->description());
-  for (const auto& [tier, reason] : opened->refused) {
-    spdlog::info("{} is not used: {}", ToString(tier), reason);
-  }
-  return std::move(opened->source);
+// The sources that SessionFilter knows serve the capture, too.
+CaptureOptions CaptureOptionsOf(const Config& config, const SessionFilter& filter) {
+  CaptureOptions options{.tier = config.capture.tier,
+                         .ring_buffer_octets = config.capture.ring_buffer_bytes,
+                         .max_sessions = config.capture.max_sessions,
+                         .interfaces = config.interfaces,
+                         .filter = config.packet_filter,
+                         .count_packets = config.capture.count_packets,
+                         .forwarded = config.capture.forwarded};
+  if (filter.sources) options.hosts.assign(filter.sources->begin(), filter.sources->end());
+  return options;
 }
 
-absl::StatusOr<SessionFilter> ComposeFilter(const Config& config) {
+absl::StatusOr<std::unique_ptr<EventSource>> ComposeFileSource(const std::string& path,
+                                                               const CaptureOptions& options) {
+  auto source = OpenFileSource(path, options);
+  if (!source.ok()) {
+    return absl::Status(source.status().code(), fmt::format("--read: {}", std::string(source.status().message())));
+  }
+  spdlog::info("reading {}", (*source)->description());
+  return source;
+}
+
+absl::StatusOr<OpenedSource> ComposeLiveSource(const CaptureOptions& options) {
+  absl::StatusOr<OpenedSource> opened = OpenEventSource(options);
+  if (!opened.ok()) return opened.status();
+  spdlog::info("capture tier: {}", opened->source->description());
+  const bool falls_back = opened->tier == Tier::kPcap;
+  for (const auto& [tier, reason] : opened->refused) {
+    spdlog::log(falls_back ? spdlog::level::warn : spdlog::level::info, "{} is not used: {}",
+                ToString(tier), reason);
+  }
+  if (opened->tier != Tier::kPcap && !options.filter.empty()) {
+    spdlog::warn("bpf.filter has no effect: the tier {} looks at no packets; set capture.tier to pcap",
+                 ToString(opened->tier));
+  }
+  return opened;
+}
+
+absl::StatusOr<SessionFilter::Interface> FindInterfaces(const std::vector<std::string>& names) {
+  SessionFilter::Interface all;
+  for (const std::string& name : names) {
+    const auto interface = FindInterface(name);
+    if (!interface.ok()) return interface.status();
+    all.addresses.insert(interface->addresses.begin(), interface->addresses.end());
+    all.is_loopback = all.is_loopback || interface->is_loopback;
+  }
+  return all;
+}
+
+absl::StatusOr<SessionFilter> ComposeFilter(const Config& config, bool of_this_host) {
   SessionFilter filter;
   if (!config.source_host.empty()) {
     auto sources = AddressesOfHost(config.source_host);
@@ -37,8 +76,8 @@ absl::StatusOr<SessionFilter> ComposeFilter(const Config& config) {
     }
     filter.sources = *std::move(sources);
   }
-  if (!config.interface.empty()) {
-    auto interface = FindInterface(config.interface);
+  if (of_this_host && !config.interfaces.empty()) {
+    auto interface = FindInterfaces(config.interfaces);
     if (!interface.ok()) {
       return absl::InvalidArgumentError(
           fmt::format("interface: {}", std::string(interface.status().message())));
@@ -59,36 +98,71 @@ absl::StatusOr<Exporters> ComposeExporters(const RunOptions& options) {
   return exporters;
 }
 
-// What SIGHUP does. A configuration that is wrong in any way changes nothing.
+// What is captured, as opposed to what becomes of it: decided when the agent starts.
+auto CaptureFacts(const Config& config, bool by_packets) {
+  return std::tuple(config.capture, config.packet_filter,
+                    by_packets ? config.interfaces : std::vector<std::string>());
+}
+
+// What SIGHUP does. A configuration that is wrong in any way changes nothing. `interfaces`: those that
+// sessions are chosen by; null: packets are captured on them, so that their addresses are of no account.
 void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filter,
-            std::string& interface) {
+            std::vector<std::string>* interfaces) {
   const auto refuse = [](const absl::Status& why) {
     spdlog::error("the configuration stays as it was: {}", std::string(why.message()));
   };
   const absl::StatusOr<Config> config = options.reload_config();
   if (!config.ok()) return refuse(config.status());
-  absl::StatusOr<SessionFilter> new_filter = ComposeFilter(*config);
+  if (absl::Status usable = CheckCapture(*config); !usable.ok()) return refuse(usable);
+  absl::StatusOr<SessionFilter> new_filter = ComposeFilter(*config, !options.read);
   if (!new_filter.ok()) return refuse(new_filter.status());
   if (absl::Status done = ReplaceCollectors(*config, exporters); !done.ok()) return refuse(done);
   filter = *std::move(new_filter);
-  interface = config->interface;
-  if (!(config->capture == options.config.capture)) {
-    spdlog::warn("keys of section capture take effect when the agent is started again");
+  const bool by_packets = interfaces == nullptr;
+  if (by_packets) {
+    filter.interface.reset();
+  } else {
+    *interfaces = config->interfaces;
+  }
+  if (CaptureFacts(*config, by_packets) != CaptureFacts(options.config, by_packets)) {
+    spdlog::warn("{} take effect when the agent is started again",
+                 by_packets ? "keys of section capture, bpf.filter and interface"
+                            : "keys of section capture");
   }
   spdlog::info("configuration read again");
 }
 
 }  // namespace
 
+absl::Status CheckCapture(const Config& config) {
+  const absl::Status sound = CheckPacketFilter(config.packet_filter);
+  if (sound.ok()) return sound;
+  return absl::InvalidArgumentError(fmt::format("bpf.filter: {}", std::string(sound.message())));
+}
+
 absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   const Config& config = options.config;
-  auto filter = ComposeFilter(config);
+  if (absl::Status usable = CheckCapture(config); !usable.ok()) return usable;
+  auto filter = ComposeFilter(config, !options.read);
   if (!filter.ok()) return filter.status();
   auto exporters = ComposeExporters(options);
   if (!exporters.ok()) return exporters.status();
   // Last: from here on events pile up.
-  auto source = ComposeSource(config.capture);
-  if (!source.ok()) return source.status();
+  const CaptureOptions capture = CaptureOptionsOf(config, *filter);
+  std::unique_ptr<EventSource> source;
+  bool by_packets = true;
+  if (options.read) {
+    auto file = ComposeFileSource(*options.read, capture);
+    if (!file.ok()) return file.status();
+    source = *std::move(file);
+  } else {
+    auto live = ComposeLiveSource(capture);
+    if (!live.ok()) return live.status();
+    source = std::move(live->source);
+    by_packets = live->tier == Tier::kPcap;
+  }
+  // What was captured on an interface is its, whatever its addresses.
+  if (by_packets) filter->interface.reset();
 
   std::vector<std::unique_ptr<Enricher>> enrichers;
   enrichers.push_back(std::make_unique<ProcessEnricher>());
@@ -98,21 +172,22 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
                              .stats_interval = config.log.stats_interval,
                              .shutdown_time = config.exporter.shutdown_time,
                              .duration = options.duration};
-  const auto interface = std::make_shared<std::string>(config.interface);
+  const auto interfaces =
+      by_packets ? nullptr : std::make_shared<std::vector<std::string>>(config.interfaces);
   if (options.reload_config) {
-    pipeline.reload = [options, interface](Exporters& current, SessionFilter& current_filter) {
-      Reload(options, current, current_filter, *interface);
+    pipeline.reload = [options, interfaces](Exporters& current, SessionFilter& current_filter) {
+      Reload(options, current, current_filter, interfaces.get());
     };
   }
-  if (!config.interface.empty() || options.reload_config) {
-    pipeline.refresh_filter = [interface](SessionFilter& current) {
-      if (interface->empty()) return;
-      auto found = FindInterface(*interface);
-      // While the interface is gone, its sessions still end: what was known stays.
+  if (interfaces != nullptr && (!config.interfaces.empty() || options.reload_config)) {
+    pipeline.refresh_filter = [interfaces](SessionFilter& current) {
+      if (interfaces->empty()) return;
+      auto found = FindInterfaces(*interfaces);
+      // While an interface is gone, its sessions still end: what was known stays.
       if (found.ok()) current.interface = *std::move(found);
     };
   }
-  return std::make_unique<Pipeline>(*std::move(source), std::move(enrichers),
+  return std::make_unique<Pipeline>(std::move(source), std::move(enrichers),
                                     *std::move(exporters), std::move(pipeline));
 }
 

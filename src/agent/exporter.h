@@ -52,6 +52,8 @@ class Exporter {
   void Finish(Moment deadline, Metering metering);
   bool finished() const { return courier_->finished(); }
 
+  bool has_room() const { return courier_->has_room(); }
+
   // Those of the courier; records that the layout cannot tell of are lost for the reason
   // "not_in_profile".
   delivery::DeliveryStats stats() const;

@@ -88,6 +88,13 @@ void Exporters::Export(const SessionRecord& record, Moment now) {
   }
 }
 
+bool Exporters::HasRoom() const {
+  for (const Exporter* exporter : list()) {
+    if (!exporter->has_room()) return false;
+  }
+  return true;
+}
+
 Exporters::Moment Exporters::NextDeadline(Moment now) const {
   Moment next = retired_.empty() ? Moment::max() : now + kRetiredPollInterval;
   for (const Group& group : groups_) {

@@ -40,6 +40,8 @@ class Exporters {
   void Export(const SessionRecord& record, Moment now);
   Moment NextDeadline(Moment now) const;
   void OnTime(Moment now);
+  // Whether every one has room for much more.
+  bool HasRoom() const;
   // All at the same time; comes back when all have ended.
   void Finish(Duration time);
 

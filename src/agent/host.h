@@ -9,10 +9,6 @@
 
 namespace sockflow {
 
-// A network interface of this host with its addresses. The error (kNotFound) lists the interfaces that
-// there are. An interface without an address is found, and has none.
-absl::StatusOr<SessionFilter::Interface> FindInterface(const std::string& name);
-
 // The addresses of a host: itself if it is an address, else what the system's resolver says, which may
 // take its time.
 absl::StatusOr<SessionFilter::Addresses> AddressesOfHost(const std::string& host);

@@ -2,6 +2,7 @@
 #include "agent/pipeline.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "delivery/wall_clock.h"
@@ -12,6 +13,8 @@ namespace sockflow {
 namespace {
 
 constexpr auto kFilterRefreshInterval = std::chrono::seconds(5);
+// How long a source that can wait does so before its records are asked for room again.
+constexpr auto kRoomInterval = std::chrono::milliseconds(1);
 
 // What has been added to each counter.
 std::vector<LossCounter> Difference(const std::vector<LossCounter>& now,
@@ -91,6 +94,13 @@ absl::Status Pipeline::Run() {
   const auto apply = [this, &emit](const SessionEvent& event) { sessions_.Apply(event, emit); };
   absl::Status status;
   while (!stop_.load(std::memory_order_relaxed) && now_ < end_) {
+    if (source_->finished()) break;
+    if (source_->can_wait() && !exporters_.HasRoom()) {
+      std::this_thread::sleep_for(kRoomInterval);
+      now_ = std::chrono::steady_clock::now();
+      OnTime(now_);
+      continue;
+    }
     const Moment deadline = NextDeadline(now_);
     const Duration wait =
         deadline == Moment::max() ? Duration::max() : std::max(Duration(deadline - now_), Duration::zero());
@@ -104,7 +114,7 @@ absl::Status Pipeline::Run() {
     }
   }
   // What happened before the signal is exported, also if it was still on its way.
-  if (status.ok()) status = source_->Poll(Duration::zero(), apply);
+  if (status.ok() && !source_->finished()) status = source_->Poll(Duration::zero(), apply);
   sessions_.Flush(emit);
   exporters_.Finish(options_.shutdown_time);
   spdlog::info("{}", Summary());
@@ -144,6 +154,9 @@ std::string Pipeline::Summary() {
     std::vector<LossCounter> reasons;
     for (const auto& [reason, records] : stats.lost_by_reason) reasons.push_back({reason, records});
     if (!reasons.empty()) text += fmt::format(" ({})", ListLosses(reasons));
+  }
+  if (const std::string aside = ListLosses(source.set_aside); !aside.empty()) {
+    text += "; set aside: " + aside;
   }
   UpdateLosses();
   const std::string lost = ListLosses(losses_.counters());

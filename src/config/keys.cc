@@ -20,6 +20,7 @@ std::optional<Tier> TierOfWord(size_t word) {
   return static_cast<Tier>(word - 1);
 }
 
+constexpr std::string_view kBooleanWords[] = {"false", "true"};
 constexpr std::string_view kLevelWords[] = {"trace", "debug", "info", "warning", "error"};
 
 constexpr std::string_view kCompressionWords[] = {"none", "gzip", "zstd"};
@@ -38,6 +39,7 @@ RecordChoice RecordsOf(const Value& value) {
 }
 
 std::span<const std::string_view> TierWords() { return kTierWords; }
+std::span<const std::string_view> BooleanWords() { return kBooleanWords; }
 std::span<const std::string_view> LevelWords() { return kLevelWords; }
 std::span<const std::string_view> CompressionWords() { return kCompressionWords; }
 std::span<const std::string_view> RecordWords() { return kRecordWords; }
@@ -49,11 +51,13 @@ constexpr std::string_view kPemRule = "the path of a PEM file that this user may
 constexpr Key kKeys[] = {
     {.name = "interface",
      .default_value = "any",
-     .text_rule = "the name of a network interface, or any",
-     .read = ParseInterfaceName,
+     .text_rule = "names of network interfaces with commas between, or any",
+     .read = ReadInterfaces,
      .may_be_empty = true,
-     .set = [](Draft& d, const Value& v) { d.config.interface = v.text; },
-     .prose = "The network interface whose sessions are exported. any, or nothing: all of them."},
+     .set = [](Draft& d, const Value& v) { d.config.interfaces = *ParseInterfaces(v.text); },
+     .prose = "The network interfaces whose sessions are exported: one, or several with commas\n"
+              "between (eth0,eth1). any, or nothing: all of them. In the tier pcap packets are\n"
+              "captured there; in the others the local address of a session decides."},
     {.name = "bpf.source_host",
      .default_value = "\" \"",
      .text_rule = "an IP address or a host name, or nothing",
@@ -62,6 +66,15 @@ constexpr Key kKeys[] = {
      .set = [](Draft& d, const Value& v) { d.config.source_host = v.text; },
      .prose = "Exports only sessions whose source (the side that connected) is this host: an IP\n"
               "address or a host name. Nothing: all sessions."},
+    {.name = "bpf.filter",
+     .default_value = "\" \"",
+     .text_rule = "an expression of libpcap (man pcap-filter), or nothing",
+     .read = ReadAnyText,
+     .may_be_empty = true,
+     .set = [](Draft& d, const Value& v) { d.config.packet_filter = v.text; },
+     .prose = "In the tier pcap and of capture files: only packets that this expression lets pass,\n"
+              "in the language of tcpdump: \"port 443 and not net 10.0.0.0/8\". It has to let both\n"
+              "directions of a session pass. Nothing: all."},
     {.name = "collector.host",
      .default_value = "127.0.0.1",
      .text_rule = "an IP address or a host name",
@@ -209,7 +222,7 @@ constexpr Key kKeys[] = {
      .words = TierWords,
      .set = [](Draft& d, const Value& v) { d.config.capture.tier = TierOfWord(v.number); },
      .prose = "How sessions are captured. auto takes the first of the others that works on this\n"
-              "kernel, in the order below, and says which."},
+              "kernel, in the order below, and says which. pcap looks at packets, without eBPF."},
     {.name = "capture.ring_buffer_bytes",
      .type = Type::kNumber,
      .default_value = "4194304",
@@ -220,7 +233,8 @@ constexpr Key kKeys[] = {
          [](Draft& d, const Value& v) {
            d.config.capture.ring_buffer_bytes = static_cast<uint32_t>(v.number);
          },
-     .prose = "Size of the buffer between kernel and agent: a larger one bridges longer bursts."},
+     .prose = "Size of the buffer between kernel and agent (in the tier pcap of each interface): a\n"
+              "larger one bridges longer bursts."},
     {.name = "capture.max_sessions",
      .type = Type::kNumber,
      .default_value = "262144",
@@ -231,6 +245,21 @@ constexpr Key kKeys[] = {
            d.config.capture.max_sessions = static_cast<uint32_t>(v.number);
          },
      .prose = "Sessions remembered at once; with more than these open, the oldest are forgotten."},
+    {.name = "capture.count_packets",
+     .type = Type::kWord,
+     .default_value = "false",
+     .words = BooleanWords,
+     .set = [](Draft& d, const Value& v) { d.config.capture.count_packets = v.number != 0; },
+     .prose = "In the tier pcap: true looks at the headers of every TCP packet, for exact counts of\n"
+              "packets, at a cost for each. false looks only at packets with SYN, FIN or RST: payload\n"
+              "octets are known from sequence numbers (modulo 2^32), packets are not counted."},
+    {.name = "capture.forwarded",
+     .type = Type::kWord,
+     .default_value = "false",
+     .words = BooleanWords,
+     .set = [](Draft& d, const Value& v) { d.config.capture.forwarded = v.number != 0; },
+     .prose = "In the tier pcap: true exports sessions between other hosts too, which pass a router\n"
+              "or come from a mirror port (promiscuous mode). They have no process."},
     {.name = "exporter.interval_seconds",
      .type = Type::kSeconds,
      .default_value = "1",

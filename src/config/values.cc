@@ -11,6 +11,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "config/reader.h"
 #include "fmt/format.h"
 #include "sockflow/ipfix/element.h"
@@ -113,6 +115,14 @@ absl::StatusOr<std::string> ReadSourceHost(std::string_view text) {
   if (host.empty()) return host;
   return ReadHost(host);
 }
+
+absl::StatusOr<std::string> ReadInterfaces(std::string_view text) {
+  const auto names = ParseInterfaces(text);
+  if (!names.ok()) return names.status();
+  return absl::StrJoin(*names, ",");
+}
+
+absl::StatusOr<std::string> ReadAnyText(std::string_view text) { return Trim(text); }
 
 absl::StatusOr<std::string> ReadUrl(std::string_view text) {
   const absl::StatusOr<transport::Url> url = transport::ParseUrl(Trim(text));
@@ -243,21 +253,30 @@ absl::StatusOr<std::string> ReadName(const Key& key, std::string_view text) {
 
 namespace sockflow {
 
-absl::StatusOr<std::string> ParseInterfaceName(std::string_view text) {
+absl::StatusOr<std::vector<std::string>> ParseInterfaces(std::string_view text) {
   constexpr size_t kLongest = 127;  // ALTIFNAMSIZ less the NUL; an interface may have such a name
-  std::string name = config::Trim(text);
-  if (name.empty() || name == "any") return std::string();
-  // What the kernel refuses in a name (dev_valid_name).
-  const bool sound = name.size() <= kLongest && name != "." && name != ".." &&
-                     std::none_of(name.begin(), name.end(), [](unsigned char c) {
-                       return c == '/' || c == ':' || absl::ascii_isspace(c) ||
-                              absl::ascii_iscntrl(c);
-                     });
-  if (!sound) {
-    return config::Wrong(*config::FindKey("interface"), name,
-                         "cannot be the name of an interface");
+  const std::string trimmed = config::Trim(text);
+  if (trimmed.empty() || trimmed == "any") return std::vector<std::string>();
+  std::vector<std::string> names;
+  for (const auto& part : absl::StrSplit(trimmed, ',')) {
+    std::string name = config::Trim(std::string(part));
+    // What the kernel refuses in a name (dev_valid_name).
+    const bool sound = !name.empty() && name.size() <= kLongest && name != "." && name != ".." &&
+                       std::none_of(name.begin(), name.end(), [](unsigned char c) {
+                         return c == '/' || c == ':' || absl::ascii_isspace(c) ||
+                                absl::ascii_iscntrl(c);
+                       });
+    if (!sound) {
+      return config::Wrong(*config::FindKey("interface"), name.empty() ? trimmed : name,
+                           name.empty() ? "has a name too few between its commas"
+                                        : "cannot be the name of an interface");
+    }
+    if (name == "any") {
+      return config::Wrong(*config::FindKey("interface"), trimmed, "has any beside other names");
+    }
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   }
-  return name;
+  return names;
 }
 
 absl::StatusOr<CollectorConfig> ParseCollectorUrl(std::string_view text) {

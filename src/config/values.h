@@ -23,6 +23,8 @@ absl::StatusOr<size_t> ReadWord(std::string_view text, std::span<const std::stri
 // Values of single keys; blanks around them do not count.
 absl::StatusOr<std::string> ReadHost(std::string_view text);
 absl::StatusOr<std::string> ReadSourceHost(std::string_view text);
+absl::StatusOr<std::string> ReadInterfaces(std::string_view text);  // "eth0,eth1"; empty: any
+absl::StatusOr<std::string> ReadAnyText(std::string_view text);
 absl::StatusOr<std::string> ReadUrl(std::string_view text);        // -> complete URL
 absl::StatusOr<std::string> ReadText(std::string_view text);       // anything but nothing
 absl::StatusOr<std::string> ReadPemPath(std::string_view text);    // of a file that can be read

@@ -107,6 +107,11 @@ void Courier::Finish(Clock::time_point deadline, Farewell farewell) {
   waiter_->Wake();
 }
 
+bool Courier::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_octets_ <= options_.queue_octets / 2;
+}
+
 DeliveryStats Courier::stats() const {
   const std::lock_guard lock(mutex_);
   return stats_;
@@ -209,7 +214,8 @@ bool Courier::TryOpen(size_t index) {
     if (stopping_ && !was_stopping) candidate.next_attempt = Clock::time_point::min();
     Complain(candidate, std::string(opened.message()),
              fmt::format(" (tried again in {:g} s)",
-                         std::chrono::duration<double>(candidate.next_attempt - now).count()));
+                         std::chrono::duration<double>(std::max(candidate.next_attempt, now) - now)
+                             .count()));
     const std::lock_guard lock(mutex_);
     ++stats_.failed_opens;
     return false;

@@ -108,6 +108,9 @@ class Courier {
   // The last messages of a session, statistics, made when all else has been sent; called in the thread.
   using Farewell = std::function<std::vector<ipfix::Message>(const DeliveryStats&)>;
 
+  // Whether half of the memory for messages that wait is free: for who can wait rather than lose some.
+  bool has_room() const;
+
   // No more messages come. What waits in memory is sent until the deadline, the rest goes to the spool
   // or is lost; the session is ended in order. Returns at once.
   void Finish(Clock::time_point deadline, Farewell farewell = nullptr);

@@ -9,13 +9,21 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/event_source.h"
+#include "sockflow/ip_address.h"
 
 namespace sockflow {
 
 struct CaptureOptions {
-  std::optional<Tier> tier;  // nullopt: the best that can be attached
+  std::optional<Tier> tier;  // nullopt: the best that can be used
   size_t ring_buffer_octets = 4 << 20;
   size_t max_sessions = 262'144;
+
+  // Of the tier pcap, and of files.
+  std::vector<std::string> interfaces;  // empty: all
+  std::vector<IpAddress> hosts;         // either end is one of these; empty: any
+  std::string filter;                   // in libpcap's language; empty: none
+  bool count_packets = false;           // look at every packet, not only at SYN, FIN and RST
+  bool forwarded = false;               // sessions between other hosts, too
 };
 
 struct OpenedSource {
@@ -28,5 +36,12 @@ struct OpenedSource {
 // Opens the capture tier that is asked for, or the best one that attaches. (Loading is not enough:
 // arm64 before 6.0 loads fentry programs and then cannot attach them.)
 absl::StatusOr<OpenedSource> OpenEventSource(const CaptureOptions& options);
+
+// Opens a capture file.
+absl::StatusOr<std::unique_ptr<EventSource>> OpenFileSource(const std::string& path,
+                                                            const CaptureOptions& options);
+
+// Whether libpcap understands this expression (kInvalidArgument). OK where there is no libpcap.
+absl::Status CheckPacketFilter(const std::string& expression);
 
 }  // namespace sockflow

@@ -268,7 +268,6 @@ class Behaviour:
             print('    fentry works here: nothing to refuse')
         else:
             self.fails(1, 'capture tier fentry: .', '--tier', 'fentry')
-        self.fails(1, 'pcap.*not built yet', '--pcap')
 
     def case_port_in_use(self):
         with self.receiver() as receiver:

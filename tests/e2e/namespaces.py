@@ -10,6 +10,8 @@ import threading
 import programs
 
 CLONE_NEWNET = 0x40000000
+# An IPv6 address is looked for at others for a second before it can be used.
+NO_WAIT = {False: [], True: ['nodad']}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,7 +31,7 @@ def inside(program, path):
 class Network:
     """A network namespace with a loopback interface and nothing else."""
 
-    def __init__(self, mtu):
+    def __init__(self, mtu=65536):
         self.holder = subprocess.Popen(['unshare', '--net', 'sh', '-c', 'echo; exec cat'],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.holder.stdout.readline()
@@ -37,9 +39,20 @@ class Network:
         subprocess.run([*self.prefix, 'ip', 'link', 'set', 'lo', 'mtu', str(mtu), 'up'],
                        check=True)
 
+    def add_veth(self, peer, name, address, peer_name, peer_address):
+        """A link of its own to the network `peer`; addresses with their prefix length."""
+        self.run('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', peer_name, 'netns',
+                 str(peer.holder.pid))
+        for network, interface, own in ((self, name, address), (peer, peer_name, peer_address)):
+            network.run('ip', 'address', 'add', own, 'dev', interface, *NO_WAIT[':' in own])
+            network.run('ip', 'link', 'set', interface, 'up')
+
     @property
     def prefix(self):
         return ['nsenter', f'--net={self._path}']
+
+    def run(self, *command):
+        subprocess.run([*self.prefix, *command], check=True)
 
     def call(self, function):
         """In a thread within: sockets that it makes belong there."""

@@ -136,9 +136,9 @@ class Sockflow:
         path.write_text(text or 'log:\n  level: info\n')
         return path
 
-    def agent(self, *arguments, config='', ready=True, tier=True, **options):
+    def agent(self, *arguments, config='', ready=True, tier=True, prefix=(), **options):
         forced = os.environ.get('SOCKFLOW_TIER')
-        program = Program([self.binary, 'run', '--config', self.config(config),
+        program = Program([*prefix, self.binary, 'run', '--config', self.config(config),
                            *(['--tier', forced] if forced and tier else []), *arguments], **options)
         if ready:
             try:

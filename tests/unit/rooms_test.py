@@ -29,6 +29,13 @@ PURE = {"model", "session", "ipfix"}
 IMPURE_INCLUDE = re.compile(
     r'#include\s*<(thread|mutex|fstream|iostream|sys/socket\.h|sys/stat\.h|fcntl\.h|unistd\.h|time\.h|'
     r'netdb\.h|poll\.h)>')
+# What other systems do not have: in leaf files of one platform only.
+PORTABLE = "src/source/pcap"
+LEAF = re.compile(r"_(linux|windows)\.(cc|h)$")
+PLATFORM_INCLUDE = re.compile(
+    r"#include\s*<((sys|linux|net|netinet|arpa|asm)/|(unistd|poll|ifaddrs|netdb|dirent|sched)\.h>)")
+# Both define struct bpf_insn.
+LIBPCAP, LIBBPF = re.compile(r"#include\s*<pcap"), re.compile(r"#include\s*<bpf/")
 CLOCK = re.compile(r"(system_clock|steady_clock)::now|clock_gettime")
 INCLUDE = re.compile(r'#include\s*"([^"]+)"')
 
@@ -41,6 +48,18 @@ def room_of(include):
         return "ipfix" if include.startswith("sockflow/ipfix/") else None
     first = include.split("/")[0]
     return first if first in ALLOWED and "/" in include else None
+
+
+def closure(path, root, seen):
+    """The texts of a source and of all that it includes of ours."""
+    seen.add(path)
+    text = path.read_text()
+    yield text
+    for include in INCLUDE.findall(text):
+        for folder in ("src", "include", "bpf"):
+            other = root / folder / include
+            if other.exists() and other not in seen:
+                yield from closure(other, root, seen)
 
 
 def main():
@@ -62,6 +81,13 @@ def main():
                 faults.append(f"{where}: {room} is pure: {IMPURE_INCLUDE.search(text).group(0)}")
             if room in PURE and CLOCK.search(text):
                 faults.append(f"{where}: {room} is pure: it reads a clock")
+            if str(where).startswith(PORTABLE) and not LEAF.search(path.name):
+                for include in PLATFORM_INCLUDE.finditer(text):
+                    faults.append(f"{where}: not portable: {include.group(0)}")
+            if path.suffix == ".cc":
+                unit = "".join(closure(path, root, set()))
+                if LIBPCAP.search(unit) and LIBBPF.search(unit):
+                    faults.append(f"{where}: libpcap and libbpf meet in it")
     for path in (root / "include").rglob("*.h"):
         files += 1
         for include in INCLUDE.findall(path.read_text()):

@@ -23,8 +23,8 @@ using ::testing::ElementsAre;
 class ScriptedSource : public EventSource {
  public:
   // One list of events for each Poll; afterwards every Poll waits.
-  explicit ScriptedSource(std::vector<std::vector<SessionEvent>> script)
-      : script_(std::move(script)) {}
+  explicit ScriptedSource(std::vector<std::vector<SessionEvent>> script, bool is_file = false)
+      : script_(std::move(script)), is_file_(is_file) {}
   absl::Status Poll(Duration wait, absl::FunctionRef<void(const SessionEvent&)> deliver) override {
     waits.push_back(wait);
     if (next_ < script_.size()) {
@@ -39,11 +39,14 @@ class ScriptedSource : public EventSource {
   void Wake() override { woken_ = true; }
   SourceStats stats() override { return {}; }
   std::string description() const override { return "scripted"; }
+  bool finished() const override { return is_file_ && next_ == script_.size(); }
+  bool can_wait() const override { return is_file_; }
 
   static inline std::vector<Duration> waits;
 
  private:
   std::vector<std::vector<SessionEvent>> script_;
+  bool is_file_;
   size_t next_ = 0;
   std::atomic<bool> woken_ = false;
 };
@@ -89,7 +92,8 @@ SessionEvent Event(SessionEvent::Kind kind, SessionId id) {
 class PipelineTest : public ::testing::Test {
  protected:
   std::unique_ptr<Pipeline> Make(std::vector<std::vector<SessionEvent>> script,
-                                 Pipeline::Options options, Duration interval = seconds(60)) {
+                                 Pipeline::Options options, Duration interval = seconds(60),
+                                 bool is_file = false, size_t queue_octets = 8 << 20) {
     ScriptedSource::waits.clear();
     std::vector<std::unique_ptr<Enricher>> enrichers;
     enrichers.push_back(std::make_unique<NamingEnricher>());
@@ -97,11 +101,12 @@ class PipelineTest : public ::testing::Test {
     const Exporter::Options exporter{.interval = interval};
     std::vector<std::unique_ptr<Transport>> transports;
     transports.push_back(std::make_unique<FakeTransport>(far_));
-    auto courier = delivery::Courier::Start({.preamble = Exporter::PreambleOf(exporter)},
+    auto courier = delivery::Courier::Start({.preamble = Exporter::PreambleOf(exporter),
+                                             .queue_octets = queue_octets},
                                             std::move(transports));
     EXPECT_TRUE(courier.ok()) << courier.status();
     exporters.Add(std::make_unique<Exporter>(exporter, *std::move(courier)));
-    return std::make_unique<Pipeline>(std::make_unique<ScriptedSource>(std::move(script)),
+    return std::make_unique<Pipeline>(std::make_unique<ScriptedSource>(std::move(script), is_file),
                                       std::move(enrichers), std::move(exporters),
                                       std::move(options));
   }
@@ -143,6 +148,22 @@ TEST_F(PipelineTest, WhatWaitsForANameIsReleasedInTime) {
   EXPECT_THAT(Lines(far_), ElementsAre("5 1 ada "));
   // Woken for it, not by polling.
   EXPECT_LT(ScriptedSource::waits.size(), 10u);
+}
+
+TEST_F(PipelineTest, EndsWithAFile) {
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1)}}, {}, seconds(60), true);
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1 ada "));
+  EXPECT_EQ(ScriptedSource::waits.size(), 1u);
+}
+
+// More than the queue holds.
+TEST_F(PipelineTest, AFileWaitsForRoom) {
+  std::vector<std::vector<SessionEvent>> script;
+  for (SessionId id = 1; id <= 500; ++id) script.push_back({Event(SessionEvent::Kind::kConnect, id)});
+  auto pipeline = Make(script, {}, Duration::zero(), true, 4096);
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_EQ(Lines(far_).size(), script.size());
 }
 
 TEST_F(PipelineTest, FilteredSessionsAreNotExported) {

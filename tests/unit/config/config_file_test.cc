@@ -33,7 +33,7 @@ TEST_F(ConfigFileTest, SaysWhichFileItRead) {
   const std::string path = directory_.Write("a.yaml", "interface: eth0\n");
   const absl::StatusOr<LoadedConfig> loaded = LoadConfig(path);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.interface, "eth0");
+  EXPECT_EQ(loaded->config.interfaces, std::vector<std::string>{"eth0"});
   EXPECT_THAT(loaded->notes, ElementsAre("configuration read from " + path));
 }
 

@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 Config Parse(std::string_view text) {
@@ -39,8 +40,11 @@ std::string UrlOf(const Config& config) {
 
 TEST(ConfigTest, Defaults) {
   const Config config;
-  EXPECT_EQ(config.interface, "");
+  EXPECT_THAT(config.interfaces, IsEmpty());
   EXPECT_EQ(config.source_host, "");
+  EXPECT_EQ(config.packet_filter, "");
+  EXPECT_FALSE(config.capture.count_packets);
+  EXPECT_FALSE(config.capture.forwarded);
   EXPECT_EQ(config.collectors, All({To("udp://127.0.0.1")}));
   EXPECT_EQ(config.collectors.front().collectors.front().place.ToString(), "collector");
   EXPECT_EQ(config.capture.tier, std::nullopt);
@@ -91,7 +95,7 @@ TEST(ConfigTest, ReadsTheSeedsFile) {
       "  interval_seconds: 5\n"
       "  chunk_size: 10\n");
   Config expected;
-  expected.interface = "eth0";
+  expected.interfaces = {"eth0"};
   expected.collectors = All({To("udp://192.0.2.7:2055")});
   expected.exporter.interval = seconds(5);
   expected.exporter.chunk_size = 10;
@@ -100,8 +104,8 @@ TEST(ConfigTest, ReadsTheSeedsFile) {
 
 TEST(ConfigTest, ReadsEveryKey) {
   const Config config = Parse(
-      "interface: wlan0\n"
-      "bpf: {source_host: sensor.example}\n"
+      "interface: wlan0, lo\n"
+      "bpf: {source_host: sensor.example, filter: ' not port 22 '}\n"
       "collectors:\n"
       "  - url: udp://[2001:db8::1]\n"
       "    profile: iana\n"
@@ -111,6 +115,8 @@ TEST(ConfigTest, ReadsEveryKey) {
       "  tier: kprobe\n"
       "  ring_buffer_bytes: 65536\n"
       "  max_sessions: 1024\n"
+      "  count_packets: true\n"
+      "  forwarded: true\n"
       "exporter:\n"
       "  interval_seconds: 0.25\n"
       "  chunk_size: 65535\n"
@@ -129,7 +135,10 @@ TEST(ConfigTest, ReadsEveryKey) {
       "log:\n"
       "  level: debug\n"
       "  stats_interval_seconds: 0\n");
-  EXPECT_EQ(config.interface, "wlan0");
+  EXPECT_THAT(config.interfaces, ElementsAre("wlan0", "lo"));
+  EXPECT_EQ(config.packet_filter, "not port 22");
+  EXPECT_TRUE(config.capture.count_packets);
+  EXPECT_TRUE(config.capture.forwarded);
   EXPECT_EQ(config.source_host, "sensor.example");
   EXPECT_EQ(config.collectors,
             All({To("udp://[2001:db8::1]", "iana"), To("udp://flows.example:2055"),
@@ -180,7 +189,7 @@ TEST(ConfigTest, NothingMeansAllWhereThatMakesSense) {
 
 TEST(ConfigTest, TakesTheFormsOfYaml) {
   Config expected;
-  expected.interface = "eth0";
+  expected.interfaces = {"eth0"};
   expected.exporter.chunk_size = 7;
   for (const std::string_view text :
        {"interface: eth0\nexporter:\n  chunk_size: 7\n",
@@ -218,8 +227,9 @@ TEST(SingleValuesTest, ReadWhatTheCommandLineGives) {
   EXPECT_EQ(*ParseLogLevel("error"), LogLevel::kError);
   EXPECT_EQ(*ParseProfileName("iana"), *ipfix::ParseProfile("iana"));
   EXPECT_EQ(ParseCollectorUrl("udp://[::1]")->endpoints.front().url, "udp://[::1]:4739");
-  EXPECT_EQ(*ParseInterfaceName("any"), "");
-  EXPECT_EQ(*ParseInterfaceName("eth0.100"), "eth0.100");
+  EXPECT_THAT(*ParseInterfaces("eth0.100"), ElementsAre("eth0.100"));
+  EXPECT_THAT(*ParseInterfaces(" eth0 ,lo,eth0"), ElementsAre("eth0", "lo"));
+  EXPECT_THAT(*ParseInterfaces("any"), IsEmpty());
 }
 
 TEST(SingleValuesTest, SayWhatIsAllowedWithoutNamingAPlace) {
@@ -235,9 +245,13 @@ TEST(SingleValuesTest, SayWhatIsAllowedWithoutNamingAPlace) {
   EXPECT_THAT(message(ParseProfileName("Process")),
               StartsWith("\"Process\" is not known (did you mean process?); allowed is process"));
   EXPECT_THAT(message(ParseCollectorUrl("gopher://h")), HasSubstr("\"gopher\""));
-  EXPECT_EQ(message(ParseInterfaceName("eth 0")),
-            "\"eth 0\" cannot be the name of an interface; allowed is the name of a network "
-            "interface, or any");
+  const std::string allowed =
+      "; allowed is names of network interfaces with commas between, or any";
+  EXPECT_EQ(message(ParseInterfaces("lo,eth 0")),
+            "\"eth 0\" cannot be the name of an interface" + allowed);
+  EXPECT_EQ(message(ParseInterfaces("lo,,eth0")),
+            "\"lo,,eth0\" has a name too few between its commas" + allowed);
+  EXPECT_EQ(message(ParseInterfaces("lo,any")), "\"lo,any\" has any beside other names" + allowed);
   EXPECT_EQ(ParseTier("fenty").status().code(), absl::StatusCode::kInvalidArgument);
 }
 

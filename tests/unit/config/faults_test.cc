@@ -221,8 +221,8 @@ const Case kCases[] = {
      "the keys interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
      "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
      "shutdown_seconds, statistics_seconds, domain_name, pen, first_sequence\n"
-     "t.yaml:7: interface: \"a b\" cannot be the name of an interface; allowed is the name of a "
-     "network interface, or any"},
+     "t.yaml:7: interface: \"a b\" cannot be the name of an interface; allowed is names of "
+     "network interfaces with commas between, or any"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, FaultsTest, ::testing::ValuesIn(kCases),

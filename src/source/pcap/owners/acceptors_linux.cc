@@ -115,8 +115,8 @@ bool Acceptors::IsAcceptor(const Endpoint& local, Time accepted, const Answered&
   const std::optional<uint32_t> listener = Listener(local, now);
   if (listener == closer.pid) return answered.closer_begun || !SurelyBeganAfter(closer, accepted);
   // One that closed the session as it died has closed the listening socket with it.
-  const bool died = trusted_ && listed && search_.IsGone(closer.pid);
-  if (died || MayAccept(closer.pid, local)) return answered.closer_begun || SurelyBeganBefore(closer, accepted);
+  const auto died = [&] { return trusted_ && listed && search_.IsGone(closer.pid); };
+  if (MayAccept(closer.pid, local) || died()) return answered.closer_begun || SurelyBeganBefore(closer, accepted);
   // Closed by a stranger: the listening socket may have been passed on.
   if (listener && !processes_.DescendsFrom(closer.pid, *listener)) Refresh(now, kListIsOld);
   return false;

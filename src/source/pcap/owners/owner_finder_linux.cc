@@ -334,9 +334,9 @@ Time LinuxOwnerFinder::NextDeadline() const {
   return std::min(own, acceptors_.NextDeadline());
 }
 
-// What the tracepoint told stays in its rings; a socket is searched for while it lives.
+// What the tracepoint told stays in its rings; otherwise a socket is searched for while it lives.
 Duration LinuxOwnerFinder::patience() const {
-  return rings_ ? Duration(std::chrono::milliseconds(1)) : std::chrono::microseconds(250);
+  return rings_ ? Duration(std::chrono::milliseconds(10)) : std::chrono::microseconds(250);
 }
 
 std::vector<int> LinuxOwnerFinder::descriptors() const {
