@@ -15,7 +15,7 @@ constexpr size_t kChunk = 128 << 10;
 
 int Main(int argc, char** argv) {
   const long megabytes = Argument(argc, argv, "--megabytes", 4096);
-  EnterOwnNetwork();
+  EnterOwnNetwork(argc, argv);
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
   Check(listener >= 0, "socket");
   sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};

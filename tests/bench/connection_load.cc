@@ -3,15 +3,17 @@
 // Opens and closes TCP connections on loopback as fast as they go: pairs of a client and a server
 // process that live through all of it.
 //
-//   connection_load [--connections N] [--pairs P] [--payload OCTETS]
+//   connection_load [--connections N] [--pairs P] [--payload OCTETS] [--rate N] [--own-network 0]
 //
 // The client connects, sends the payload if any, closes; the server accepts, reads to the end,
-// closes. Every close is orderly. Prints the CPU time of all processes together as JSON.
+// closes. Every close is orderly. --rate: at most so many a second, of each pair. Prints the CPU time of all processes together as JSON.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "tests/bench/load.h"
 
@@ -49,8 +51,15 @@ void Serve(int listener, int credit, long connections) {
   }
 }
 
-void Connect(int port, int credit, long connections, size_t payload) {
+// Waits until connection `i` is due, in steps that a timer can measure.
+void KeepRate(long i, long rate, std::chrono::steady_clock::time_point begin) {
+  if (rate == 0 || i % 8 != 0) return;
+  std::this_thread::sleep_until(begin + std::chrono::nanoseconds(1'000'000'000 / rate * i));
+}
+
+void Connect(int port, int credit, long connections, size_t payload, long rate) {
   static char buffer[65536];
+  const auto begin = std::chrono::steady_clock::now();
   int batches = kBatchesAhead;
   for (long i = 0; i < connections; ++i) {
     if (i % kBatch == 0 && --batches < 0) {
@@ -59,6 +68,7 @@ void Connect(int port, int credit, long connections, size_t payload) {
       Check(count > 0, "read");
       batches += static_cast<int>(count);
     }
+    KeepRate(i, rate, begin);
     // Many destinations, so that no search for a free port grows long.
     const sockaddr_in peer = {
         .sin_family = AF_INET,
@@ -78,7 +88,8 @@ int Main(int argc, char** argv) {
   const long connections = Argument(argc, argv, "--connections", 30'000);
   const long pairs = Argument(argc, argv, "--pairs", 1);
   const auto payload = static_cast<size_t>(Argument(argc, argv, "--payload", 0));
-  EnterOwnNetwork();
+  const long rate = Argument(argc, argv, "--rate", 0);
+  EnterOwnNetwork(argc, argv);
   Crew crew;
   for (int pair = 0; pair < pairs; ++pair) {
     int port;
@@ -86,7 +97,9 @@ int Main(int argc, char** argv) {
     int credit[2];
     Check(pipe(credit) == 0, "pipe");
     const int cpu = 2 * pair;
-    crew.Add(cpu, [=] { Connect(port, credit[0], connections, std::min<size_t>(payload, 65536)); });
+    crew.Add(cpu, [=] { 
+      Connect(port, credit[0], connections, std::min<size_t>(payload, 65536), rate);
+    });
     crew.Add(cpu + 1, [=] { Serve(listener, credit[1], connections); });
   }
   crew.Run("connections", connections * pairs);

@@ -39,9 +39,18 @@ inline double Seconds(clockid_t clock) {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
+// The value of "--name value" among the arguments.
+inline long Argument(int argc, char** argv, std::string_view name, long otherwise) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (argv[i] == name) return std::atol(argv[i + 1]);
+  }
+  return otherwise;
+}
+
 // A network namespace with nothing but loopback: every run begins without TIME_WAIT sockets, takes
-// no port of the host's, and what it leaves goes with it.
-inline void EnterOwnNetwork() {
+// no port of the host's, and what it leaves goes with it. --own-network 0: it is in one already.
+inline void EnterOwnNetwork(int argc, char** argv) {
+  if (Argument(argc, argv, "--own-network", 1) == 0) return;
   Check(unshare(CLONE_NEWNET) == 0, "cannot make a network namespace (needs root)");
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   Check(fd >= 0, "socket");
@@ -50,14 +59,6 @@ inline void EnterOwnNetwork() {
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   Check(ioctl(fd, SIOCSIFFLAGS, &request) == 0, "cannot bring up lo");
   close(fd);
-}
-
-// The value of "--name value" among the arguments.
-inline long Argument(int argc, char** argv, std::string_view name, long otherwise) {
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (argv[i] == name) return std::atol(argv[i + 1]);
-  }
-  return otherwise;
 }
 
 // Processes that start work at the same moment. Their CPU time is that of their work alone, exact

@@ -84,10 +84,10 @@ class Program:
 class Agent(Program):
     """sockflow in the tracepoint tier, with default settings whatever this host's configuration."""
 
-    def __init__(self, build, port, *more):
+    def __init__(self, build, port, *more, tier="tracepoint", prefix=()):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
-            super().__init__([f"{build}/sockflow", "run", "--config", config.name, "--tier",
-                              "tracepoint", "--collector", f"udp://127.0.0.1:{port}", *more],
+            super().__init__([*prefix, f"{build}/sockflow", "run", "--config", config.name, "--tier",
+                              tier, "--collector", f"udp://127.0.0.1:{port}", *more],
                              ready=r"capture tier:")
         self.cost = Cost(self.pid)
 
@@ -116,8 +116,8 @@ class Agent(Program):
 
 
 class Sink(Program):
-    def __init__(self, build):
-        super().__init__([f"{build}/tests/bench/bench_udp_sink"], ready=r"port.*\n")
+    def __init__(self, build, prefix=()):
+        super().__init__([*prefix, f"{build}/tests/bench/bench_udp_sink"], ready=r"port.*\n")
         self.port = json.loads(self.text().splitlines()[0])["port"]
 
     def counts(self):
@@ -136,6 +136,14 @@ class Bpftrace(Program):
         super().__init__(["unshare", "--mount", "sh", "-c", self.MOUNT, str(script)],
                          ready=r"Attaching \d+ probes", stop_signal=signal.SIGINT)
         time.sleep(1)  # it says so before it is done
+        self.cost = Cost(self.pid)
+
+
+class Peer(Program):
+    """Another program that watches the same traffic."""
+
+    def __init__(self, command, ready):
+        super().__init__(command, ready)
         self.cost = Cost(self.pid)
 
 

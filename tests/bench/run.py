@@ -18,10 +18,17 @@ import sys
 import time
 
 sys.dont_write_bytecode = True  # a bench leaves nothing in the source tree
-import processes  # noqa: E402
-from processes import Agent, Bpftrace, Cost, Program, Sink
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+import processes  # noqa: E402
+from namespaces import Network  # noqa: E402
+from processes import Agent, Bpftrace, Cost, Peer, Program, Sink  # noqa: E402
+
+# What the tier pcap lets pass, as a user of tcpdump would say it.
+PACKETS = ("tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0 or "
+           "(ip6 and ip6[6] = 6 and ip6[53] & 7 != 0)")
+# Of an agent to which neither BPF nor the kernel's tracepoints are open.
+BARE = "+net_raw,+dac_read_search,+sys_ptrace"
 
 
 def ratios(rounds, name, last, figure):
@@ -82,9 +89,11 @@ class Bench:
         result["us"] = result["cpu_seconds"] / result["connections"] * 1e6
         return result
 
+    def bulk_command(self):
+        return f"{self.tools}/bench_bulk_transfer", "--megabytes", str(self.megabytes)
+
     def bulk(self):
-        return processes.run_json(f"{self.tools}/bench_bulk_transfer", "--megabytes",
-                                  str(self.megabytes))
+        return processes.run_json(*self.bulk_command())
 
     # --- the stages ---
 
@@ -321,6 +330,97 @@ class Bench:
         return rounds
 
 
+    def pcap_stage(self):
+        """10: without eBPF, beside others that look at packets or sockets; 5,000 connections a second in
+        a network of their own."""
+        rate, connections = 5_000, 20_000 if self.few == 3 else 50_000
+        found = {"tcpdump": shutil.which("tcpdump"), "softflowd": shutil.which("softflowd")}
+        for name, path in found.items():
+            if path is None:
+                self.note(name, "not installed: left out")
+        rounds = []
+        with Network() as network:
+            def load():
+                return processes.run_json(*network.prefix, f"{self.tools}/bench_connection_load",
+                                          "--own-network", "0", "--connections", str(connections),
+                                          "--rate", str(rate))
+
+            def agent(name, *prefix, tier="pcap"):
+                with Sink(self.build, network.prefix) as sink, \
+                        Agent(self.build, sink.port, tier=tier,
+                              prefix=[*network.prefix, *prefix]) as one:
+                    result = {"load": load(), **one.settle()}
+                    result["rss"] = processes.memory_mb(one.pid)
+                    result.update(one.summary())
+                return result
+
+            def peer(command, ready):
+                with Peer([*network.prefix, *command], ready) as one:
+                    result = {"load": load(), **one.cost.so_far()}
+                    result["text"] = one.stop()
+                return result
+
+            for _ in range(self.few):
+                one = {"alone": {"load": load()},
+                       "sockflow pcap": agent("sockflow pcap"),
+                       "sockflow pcap, no tracepoint": agent(
+                           "bare", "setpriv", "--inh-caps", f"-all,{BARE}", "--bounding-set",
+                           f"-all,{BARE}"),
+                       "sockflow tracepoint (eBPF)": agent("eBPF", tier="tracepoint"),
+                       "polling of sockets": peer([f"{self.tools}/bench_socket_poller"], "polling")}
+                if found["tcpdump"]:
+                    one["tcpdump, same filter"] = peer(
+                        ["tcpdump", "-i", "any", "-n", "-s", "192", "-w", "/dev/null", PACKETS],
+                        "listening on")
+                if found["softflowd"]:
+                    one["softflowd"] = peer(
+                        ["softflowd", "-d", "-i", "lo", "-v", "10", "-n", "127.0.0.1:9"],
+                        "softflowd v|Starting|starting")
+                rounds.append(one)
+        for name in rounds[0]:
+            if name == "alone":
+                continue
+            goal = "<= 1.5" if name == "sockflow pcap" else ""
+            self.row(f"CPU s per 100,000 connections at {rate}/s: {name}",
+                     [one[name]["cpu"] * 100_000 / connections for one in rounds], goal, 3)
+            self.row("  the load's CPU with it / alone",
+                     [one[name]["load"]["cpu_seconds"] / one["alone"]["load"]["cpu_seconds"]
+                      for one in rounds], "", 3)
+            if "records" in rounds[0][name]:
+                self.row("  records a connection", [one[name]["records"] / connections
+                                                    for one in rounds], "4", 4)
+                self.row("  packets dropped by the kernel",
+                         [one[name]["reasons"].get("capture_buffer_full", 0) for one in rounds],
+                         "0", 0)
+                self.row("  RSS, MB", [one[name]["rss"] for one in rounds], "", 1)
+        polled = [json.loads(one["polling of sockets"].pop("text").splitlines()[-1])
+                  for one in rounds]
+        self.row("  sockets that polling saw, of 2 a connection",
+                 [one["seen"] / connections for one in polled], "", 4)
+        self.row("  named by polling, of 2 a connection",
+                 [one["named"] / connections for one in polled], "", 4)
+        bulk = []
+        for _ in range(self.few):
+            with Network() as network:
+                one = {"alone": processes.run_json(*network.prefix, *self.bulk_command(),
+                                                         "--own-network", "0")}
+                with Sink(self.build, network.prefix) as sink, \
+                        Agent(self.build, sink.port, tier="pcap", prefix=network.prefix) as agent:
+                    time.sleep(1)  # its start is over
+                    cost = Cost(agent.pid)
+                    one["with_agent"] = processes.run_json(*network.prefix, *self.bulk_command(),
+                                                         "--own-network", "0")
+                    one["cpu"] = cost.so_far()["cpu"]
+                bulk.append(one)
+        self.row("bulk transfer, Gbit/s, with sockflow pcap",
+                 [self.megabytes * 8 / 1024 / one["with_agent"]["seconds"] for one in bulk])
+        self.row("  its CPU, with / alone",
+                 [one["with_agent"]["cpu_seconds"] / one["alone"]["cpu_seconds"] for one in bulk],
+                 "about 1", 3)
+        self.row("  agent's CPU meanwhile, % of a core",
+                 [one["cpu"] / one["with_agent"]["seconds"] for one in bulk], "< 0.2", 4, 100)
+        return {"rounds": rounds, "bulk": bulk}
+
     def dead_stage(self):
         """9: a second collector, over TCP, that is dead: refuses, or accepts and never reads. Beside a
         second one that works, because a record for two is encoded twice in any case."""
@@ -387,7 +487,7 @@ def main():
                            ("payload", bench.payload_stage), ("idle", bench.idle_stage),
                            ("programs", bench.programs_stage), ("bulk", bench.bulk_stage),
                            ("codec", bench.codec_stage), ("udp", bench.udp_stage),
-                           ("collect", bench.collect_stage), ("dead", bench.dead_stage)):
+                           ("collect", bench.collect_stage), ("dead", bench.dead_stage), ("pcap", bench.pcap_stage)):
         if options.only in (None, name):
             bench.stage(name, function)
 
