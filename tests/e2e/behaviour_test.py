@@ -406,24 +406,10 @@ class Behaviour:
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory() as folder:
         sockflow = programs.Sockflow(sys.argv[1], folder)
         sockflow.skip_unless_it_captures()
-        behaviour = Behaviour(sockflow)
-        cases = sys.argv[2:] or [n.removeprefix('case_') for n in vars(Behaviour)
-                                 if n.startswith('case_')]
-        for case in cases:
-            begin = time.monotonic()
-            print(f'{case}:', flush=True)
-            try:
-                getattr(behaviour, f'case_{case}')()
-                print(f'  ok, {time.monotonic() - begin:.1f} s', flush=True)
-            except (Failure, ipfix_validator.Violation) as failure:
-                print(f'  FAILED: {failure}', flush=True)
-                failed += 1
-    print(f'{len(cases) - failed} passed, {failed} failed')
-    sys.exit(1 if failed else 0)
+        programs.run_cases(Behaviour(sockflow), sys.argv[2:], (Failure, ipfix_validator.Violation))
 
 
 if __name__ == '__main__':

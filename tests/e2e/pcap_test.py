@@ -21,7 +21,7 @@ import capture_writer
 import programs
 from namespaces import Network
 from peer import SENT
-from programs import Failure, check, make_session
+from programs import check, make_session
 
 FLOW_CREATED, FLOW_DELETED = 1, 2
 PACKETS = capture_writer.read('''
@@ -369,23 +369,10 @@ class Pcap:
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory() as folder:
         sockflow = programs.Sockflow(sys.argv[1], folder)
         sockflow.skip_unless_it_captures()
-        tests = Pcap(sockflow)
-        cases = programs.chosen_cases(tests, sys.argv[2:])
-        for case in cases:
-            begin = time.monotonic()
-            print(f'{case}:', flush=True)
-            try:
-                getattr(tests, case)()
-                print(f'  ok, {time.monotonic() - begin:.1f} s', flush=True)
-            except Failure as failure:
-                print(f'  FAILED: {failure}', flush=True)
-                failed += 1
-    print(f'{len(cases) - failed} passed, {failed} failed')
-    sys.exit(1 if failed else 0)
+        programs.run_cases(Pcap(sockflow), sys.argv[2:])
 
 
 if __name__ == '__main__':

@@ -41,6 +41,22 @@ def chosen_cases(tests, arguments):
     return [name for name in names if name.split('_', 1)[1] in arguments]
 
 
+def run_cases(tests, arguments, failures=(Failure,)):
+    """Runs the chosen methods, and ends with whether all are well."""
+    cases, failed = chosen_cases(tests, arguments), 0
+    for case in cases:
+        begin = time.monotonic()
+        print(f'{case.split("_", 1)[1]}:', flush=True)
+        try:
+            getattr(tests, case)()
+            print(f'  ok, {time.monotonic() - begin:.1f} s', flush=True)
+        except failures as failure:
+            print(f'  FAILED: {failure}', flush=True)
+            failed += 1
+    print(f'{len(cases) - failed} passed, {failed} failed')
+    sys.exit(1 if failed else 0)
+
+
 def own_address(index=0):
     """One of the loopback network that no other test uses at the same time."""
     pid = os.getpid()
