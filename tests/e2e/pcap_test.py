@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -148,6 +149,21 @@ class Pcap:
                 agent.stop()
         ports = {r['destinationTransportPort'] for r in self.records(output)}
         check(ports == {wanted}, f'sessions to {ports}, not only to {wanted}')
+
+    def case_drops_are_counted(self):
+        """An agent that does not come to read: what finds no room is counted, and told once it does."""
+        sessions = 1000
+        with self.agent('--pcap', config='capture:\n  ring_buffer_bytes: 65536\n',
+                        output=self.output()) as agent:
+            agent.process.send_signal(signal.SIGSTOP)
+            for _ in range(sessions):
+                make_session()
+            agent.process.send_signal(signal.SIGCONT)
+            make_session()
+            statistics = agent.stop()
+        dropped = re.search(r'lost by reason: .*capture_buffer_full (\d+)', statistics)
+        check(dropped and 1000 < int(dropped[1]) <= 8 * sessions, statistics)
+        print(f'    {dropped[0]}')
 
     def case_packets_are_counted(self):
         """The kernel's own counts, from an agent with eBPF beside it."""
