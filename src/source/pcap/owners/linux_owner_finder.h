@@ -70,6 +70,7 @@ class LinuxOwnerFinder : public OwnerFinder {
   bool AskHost(Watch& watch);
   void AskLater(const Watch& watch);
   void TellListener(Watch& watch);
+  bool Listens(uint32_t pid, const Endpoint& local);
   void TellHolder(Watch& watch, uint32_t pid, uint32_t inode);
   std::optional<ProcessFacts> Describe(uint32_t pid);
   void Tell(const Watch& watch, const std::optional<Process>& process);

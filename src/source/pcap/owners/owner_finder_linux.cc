@@ -204,11 +204,18 @@ void LinuxOwnerFinder::TellHolder(Watch& watch, uint32_t pid, uint32_t inode) {
     }
     // A young one may have it from somebody who is gone, or from a server that accepts before it forks.
     if (!older && (SurelyBeganAfter(facts->process, watch.at) || parent <= 1 || watch.passive)) return;
-    if (watch.passive && !acceptors_.MayAccept(pid, watch.ends.local)) return;
+    if (watch.passive && !Listens(pid, watch.ends.local)) return;
     watch.attribution = Attribution::kHolder;
     Tell(watch, facts->process);
     return;
   }
+}
+
+bool LinuxOwnerFinder::Listens(uint32_t pid, const Endpoint& local) {
+  if (acceptors_.MayAccept(pid, local)) return true;
+  // Where it is too new for the list of listeners.
+  const std::optional<SocketFacts> listener = tables_ ? tables_->FindListening(local) : std::nullopt;
+  return listener && listener->inode != 0 && search_.Holds(pid, listener->inode) == true;
 }
 
 void LinuxOwnerFinder::Tell(const Watch& watch, const std::optional<Process>& process) {
