@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "fmt/format.h"
@@ -22,6 +23,10 @@ constexpr Duration kAskAfter[] = {
 // long, and sessions of servers of several processes.
 constexpr size_t kFirstAskOfAccept = 1;
 constexpr size_t kFirstAskOfConnect = 2;
+// A session is over so soon after its first packet that its record may still be missing; and how long that
+// may take.
+constexpr Duration kAtOnce = std::chrono::microseconds(500);
+constexpr Duration kTakesEffect = std::chrono::microseconds(50);
 constexpr Duration kLookForCpus = std::chrono::seconds(5);
 
 // A session that waits for the last packet of its handshake is TCP_NEW_SYN_RECV in the kernel, and shown
@@ -232,6 +237,12 @@ void LinuxOwnerFinder::Forget(SessionId id, bool reset_here, Found found) {
     // The last packets of a session may be seen a moment before the kernel's records of them.
     Drain();
     watch = watched_.Find(id);
+    // A connect() that is refused at once is told of only as the RST takes effect, on another CPU.
+    if (watch != nullptr && !watch->passive && now_ - watch->at < kAtOnce) {
+      std::this_thread::sleep_for(kTakesEffect);
+      Drain();
+      watch = watched_.Find(id);
+    }
   }
   if (watch != nullptr && reset_here) ConsiderReset(*watch);
   if (watch != nullptr && watch->passive && watch->attribution == Attribution::kUnknown) {
