@@ -54,7 +54,7 @@ TEST_P(AcceptTest, ListensBeforeTheFinder) {
     ASSERT_NE(end, nullptr);
     ExpectNobodyBut(end, server.pid());
   } while (!end->best.process && Now() < until);
-  ASSERT_TRUE(end->best.process);
+  ASSERT_TRUE(end->best.process) << "nobody was found";
   EXPECT_EQ(end->best.process->name.view(), "server");
   EXPECT_EQ(end->best.attribution, traced() ? Attribution::kCaller : Attribution::kListener);
 }
@@ -125,7 +125,7 @@ TEST_P(AcceptTest, PreforkLongSession) {
   const auto end = [&] { return watch_->Passive(*port_); };
   watch_->RunWhile([&] { return Now() < until && (end() == nullptr || !end()->best.process); });
   ASSERT_NE(end(), nullptr);
-  ASSERT_TRUE(end()->best.process);
+  ASSERT_TRUE(end()->best.process) << "nobody was found";
   EXPECT_EQ(end()->best.process->pid, *acceptor_);
   EXPECT_EQ(end()->best.attribution, Attribution::kHolder);
   EXPECT_TRUE(end()->best.established);
@@ -165,7 +165,7 @@ TEST_P(AcceptTest, Forking) {
       known += end != nullptr && end->best.process ? 1 : 0;
     }
     // A child that has not closed the listening socket yet could accept as well.
-    EXPECT_GE(known, traced() && !child_keeps_listener ? 5 : 0);
+    EXPECT_GE(known, traced() && !child_keeps_listener ? 5 : 0) << "nobody was found too often";
   }
 }
 

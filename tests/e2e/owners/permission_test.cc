@@ -51,7 +51,7 @@ TEST_F(PermissionTest, LostRecordsMakeNoWrongOwners) {
     ExpectNobodyBut(end, truth.pid);
     known += end != nullptr && end->best.process ? 1 : 0;
   }
-  EXPECT_GE(known, 19);
+  EXPECT_GE(known, 19) << "nobody was found too often";
   EXPECT_GT(EventsLost(watch_->finder()), 0);  // told with the first record that found room
 }
 
