@@ -7,10 +7,13 @@ Each sends so many octets as peer.SENT says.
 """
 import socket
 import sys
+import time
 
 import programs
 
 SENT = {'client': 33, 'server': 44}
+# Of a process that dies at once an agent without eBPF may not learn who it was.
+LINGER_SECONDS = 0.1
 
 
 def main():
@@ -34,3 +37,4 @@ def main():
 
 if __name__ == '__main__':
     main()
+    time.sleep(LINGER_SECONDS)
