@@ -25,8 +25,8 @@ CLOCK_MS = 20
 FLOW_CREATED, FLOW_DELETED = 1, 2
 EGRESS, INGRESS = 1, 0
 SHOWN_MISTAKES = 20
-# Without hooks in the kernel an owner may stay unknown: of processes that die at once, and of a prefork
-# worker whose session the peer resets. Of all others few do, and never is one wrong.
+# Without hooks in the kernel an owner, or its user, may stay unknown: of processes that die at once, and of a
+# prefork worker whose session the peer resets. Of all others few do, and never is one wrong.
 NO_PID, NO_UID = 0, 0xffffffff
 MAY_BE_UNKNOWN = os.environ.get('SOCKFLOW_TIER') == 'pcap'
 OFTEN_UNKNOWN = ('killed_client/active', 'killed_server/passive', 'prefork_client_resets/passive')

@@ -40,10 +40,7 @@ wait $agent
 kill -TERM $collector
 wait $collector
 cat $ROOT/agent.log
-# Start and end at each of the two sockets, each with its process. Packets alone do not tell the owner of
-# a server that is gone with its first session.
-grep "\"destinationTransportPort\":$PORT," $ROOT/records >/tmp/session
+# Start and end at each of the two sockets, each with its process.
+grep "\"destinationTransportPort\":$PORT,.*_PROC_NAME\":\"nc\"" $ROOT/records >/tmp/session
 sed 's/^/session /' /tmp/session
 [ "$(wc -l </tmp/session)" = 4 ]
-named=$(grep -c '_PROC_NAME":"nc"' /tmp/session)
-[ "$named" = 4 ] || { [ "$TIER" = pcap ] && [ "$(grep -c 'SRC_PROC_NAME":"nc"' /tmp/session)" = 2 ]; }

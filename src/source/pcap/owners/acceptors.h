@@ -39,6 +39,11 @@ class Acceptors {
   // known yet.
   std::optional<uint32_t> Listener(const Endpoint& local, Time now);
 
+  // The same at the moment of the last record, as far as was told: the host is not asked.
+  std::optional<uint32_t> ListedListener(const Endpoint& local) {
+    return trusted_ && traced_ ? listeners_.SoleHolder(local) : std::nullopt;
+  }
+
   // Whether the process that ended its sending is the one that accepted it. Others may: a child that
   // was forked afterwards, whoever it was passed to.
   bool IsAcceptor(const Endpoint& local, Time accepted, const Answered& answered, Time now);

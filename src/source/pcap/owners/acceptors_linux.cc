@@ -33,7 +33,13 @@ void Acceptors::Apply(const KernelRecord& record, std::optional<SocketTables>& t
 void Acceptors::OnListen(const StateChange& change, Time at, SocketTables& tables) {
   // Also tells whether it is in our network namespace at all.
   const std::optional<SocketFacts> socket = tables.FindListening(change.local);
-  if (!socket) return;
+  if (!socket) {
+    // A server that served one session is gone before its record is read: what was told has to do.
+    const std::optional<ProcessFacts> facts = processes_.Describe(change.pid, change.thread_id, at);
+    if (!facts || !facts->our_network) return;
+    return listeners_.Listen(
+        {.local = change.local, .kernel_address = change.socket, .holders = {change.pid}});
+  }
   ListeningSocket listening = {.local = change.local,
                                .only_v6 = socket->only_v6,
                                .bound_to_interface = socket->interface != 0,
@@ -111,6 +117,9 @@ bool Acceptors::MayAccept(uint32_t pid, const Endpoint& local) {
 bool Acceptors::IsAcceptor(const Endpoint& local, Time accepted, const Answered& answered, Time now) {
   const Process& closer = answered.closer->process;
   if (answered.closer_begun && *answered.closer_begun >= accepted) return false;
+  if (answered.listener == closer.pid) {
+    return answered.closer_begun || !SurelyBeganAfter(closer, accepted);
+  }
   const bool listed = listeners_.IsListed(closer.pid, local);
   const std::optional<uint32_t> listener = Listener(local, now);
   if (listener == closer.pid) return answered.closer_begun || !SurelyBeganAfter(closer, accepted);

@@ -82,6 +82,17 @@ ListenerTable::Acceptors ListenerTable::WhoAccepts(const Endpoint& local, Holds 
   return {.certainty = Certainty::kKnown, .pid = all.front()};
 }
 
+std::optional<uint32_t> ListenerTable::SoleHolder(const Endpoint& local) {
+  std::optional<uint32_t> sole;
+  for (const ListeningSocket* socket : For(local)) {
+    if (socket->holders.size() != 1 || (sole && *sole != socket->holders.front())) {
+      return std::nullopt;
+    }
+    sole = socket->holders.front();
+  }
+  return sole;
+}
+
 bool ListenerTable::IsListed(uint32_t pid, const Endpoint& local) {
   return std::ranges::any_of(For(local), [pid](const ListeningSocket* socket) {
     return std::ranges::find(socket->holders, pid) != socket->holders.end();

@@ -52,6 +52,8 @@ class ListenerTable {
   // Who will accept a session with this local end.
   Acceptors WhoAccepts(const Endpoint& local, Holds holds);
   // Whether this process has a listening socket that takes sessions with this local end.
+  // The one process that is listed with sockets that take sessions there.
+  std::optional<uint32_t> SoleHolder(const Endpoint& local);
   // Whether the process is listed with a socket that takes sessions there, as far as was told.
   bool IsListed(uint32_t pid, const Endpoint& local);
   bool MayAccept(uint32_t pid, const Endpoint& local, Holds holds);

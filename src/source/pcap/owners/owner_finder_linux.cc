@@ -142,7 +142,12 @@ void LinuxOwnerFinder::ConsiderReset(Watch& watch) {
 // Who will accept it if that is known, and that its handshake is done.
 void LinuxOwnerFinder::TellListener(Watch& watch) {
   std::optional<Process> process;
-  if (const std::optional<uint32_t> pid = acceptors_.Listener(watch.ends.local, now_)) {
+  std::optional<uint32_t> pid = acceptors_.Listener(watch.ends.local, now_);
+  if (!pid) {
+    const Answered* answered = traced_.FindAnswered(watch.ends, watch.at);
+    if (answered != nullptr) pid = answered->listener;
+  }
+  if (pid) {
     if (const std::optional<ProcessFacts> facts = Describe(*pid)) {
       process = facts->process;
       watch.attribution = Attribution::kListener;
@@ -321,6 +326,9 @@ void LinuxOwnerFinder::Apply(const KernelRecord& record) {
   const std::optional<SocketEnds> ends = traced_.Apply(
       *change, record.at, [this](const SocketEnds& e) { return ids_.Find(e) != nullptr; });
   if (!ends) return;
+  if (change->from == TcpState::kSynRecv && change->to == TcpState::kEstablished) {
+    traced_.NoteListener(*ends, acceptors_.ListedListener(change->local));
+  }
   const SessionId* id = ids_.Find(*ends);
   Watch* watch = id == nullptr ? nullptr : watched_.Find(*id);
   if (watch != nullptr && Consider(*watch)) Drop(*watch);

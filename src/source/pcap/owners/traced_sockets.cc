@@ -57,6 +57,10 @@ const Connected* TracedSockets::FindConnected(const SocketEnds& ends, Time at) {
   return connected;
 }
 
+void TracedSockets::NoteListener(const SocketEnds& ends, std::optional<uint32_t> pid) {
+  if (Answered* answered = answered_.Find(ends)) answered->listener = pid;
+}
+
 const Answered* TracedSockets::FindAnswered(const SocketEnds& ends, Time at) {
   const Answered* answered = answered_.Find(ends);
   if (answered == nullptr || (answered->established && *answered->established < at - kSlack)) return nullptr;

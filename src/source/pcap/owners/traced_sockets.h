@@ -18,6 +18,8 @@ struct Answered {
   // Who ended its sending, by a call of its own or as it died.
   std::optional<ProcessFacts> closer;
   std::optional<Time> closer_begun;  // if that was seen
+  // The one process that listened as the handshake was done; it may be gone since.
+  std::optional<uint32_t> listener;
   // In whose context it was closed without that: who reset it, or anybody if it was the peer.
   std::optional<ProcessFacts> aborter;
 };
@@ -34,6 +36,7 @@ class TracedSockets {
 
   // The session whose first packet came at this time; not one that had the same ends before it.
   const Connected* FindConnected(const SocketEnds& ends, Time at);
+  void NoteListener(const SocketEnds& ends, std::optional<uint32_t> pid);
   const Answered* FindAnswered(const SocketEnds& ends, Time at);
   void Erase(const SocketEnds& ends);
 
