@@ -51,7 +51,7 @@ TEST_P(AcceptTest, ListensBeforeTheFinder) {
   const Time until = Now() + std::chrono::seconds(20);
   do {
     end = watch_->Passive(ConnectTo(*server_port_));
-    ASSERT_NE(end, nullptr);
+    ASSERT_NE(end, nullptr) << "nobody was found: no packet was seen";
     ExpectNobodyBut(end, server.pid());
   } while (!end->best.process && Now() < until);
   ASSERT_TRUE(end->best.process) << "nobody was found";

@@ -234,7 +234,7 @@ TEST_P(ConnectTest, Refused) {
   WatchUntilDone(client);
   EXPECT_EQ(client.Join(), 0);
   const WatchedEnd* end = watch_->Active(*port_);
-  ASSERT_NE(end, nullptr);
+  ASSERT_NE(end, nullptr) << "nobody was found: no packet was seen";
   if (traced()) {
     ASSERT_TRUE(end->best.process) << "nobody was found";
     EXPECT_EQ(end->best.process->name.view(), "client");
@@ -270,7 +270,7 @@ TEST_P(ConnectTest, Unanswered) {
     return (end == nullptr || !end->best.process) && Now() < until;
   });
   const WatchedEnd* end = watch_->Active(*port_);
-  ASSERT_NE(end, nullptr);
+  ASSERT_NE(end, nullptr) << "nobody was found: no packet was seen";
   ASSERT_TRUE(end->best.process) << "nobody was found";
   EXPECT_EQ(end->best.process->pid, client.pid());
   EXPECT_EQ(end->best.attribution, Attribution::kHolder);

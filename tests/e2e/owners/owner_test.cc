@@ -72,7 +72,7 @@ void OwnerTest::WatchUntil(Gate& gate) {
 }
 
 void OwnerTest::ExpectOwner(const WatchedEnd* end, pid_t pid, const std::string& name) {
-  ASSERT_NE(end, nullptr);
+  ASSERT_NE(end, nullptr) << "nobody was found: no packet was seen";
   if (!traced() && !end->best.process) return;
   ASSERT_TRUE(end->best.process) << "nobody was found";
   EXPECT_EQ(end->best.process->pid, pid) << end->best.process->name.view();
@@ -80,7 +80,7 @@ void OwnerTest::ExpectOwner(const WatchedEnd* end, pid_t pid, const std::string&
 }
 
 void OwnerTest::ExpectNobodyBut(const WatchedEnd* end, pid_t pid) {
-  ASSERT_NE(end, nullptr);
+  ASSERT_NE(end, nullptr) << "nobody was found: no packet was seen";
   if (!end->best.process) return;
   EXPECT_EQ(end->best.process->pid, pid) << end->best.process->name.view() << ", attribution "
                                          << static_cast<int>(end->best.attribution);
