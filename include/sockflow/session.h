@@ -77,7 +77,8 @@ struct SessionRecord {
   const Session& session;
 };
 
-// Why the session ended: what its source told, else derived from its last state and error. Only for sessions that ended.
+// Why the session ended: what its source told, else derived from its last state and error. Only for
+// sessions that ended.
 EndCause EndCauseOf(const Session& session);
 
 }  // namespace sockflow

@@ -94,8 +94,8 @@ enum class EndCause : uint8_t {
 // "local-fin", "remote-reset", ...: for people.
 std::string_view ToString(EndCause cause);
 
-// What the kernel counted for one socket, or what the packets of a session told. Octets are TCP payload, each octet once; packets are
-// segments including those without payload.
+// What the kernel counted for one socket, or what the packets of a session told. Octets are TCP payload,
+// each octet once; packets are segments including those without payload.
 struct TcpFacts {
   uint64_t octets_sent = 0;
   uint64_t octets_received = 0;

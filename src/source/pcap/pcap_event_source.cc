@@ -203,7 +203,8 @@ void PcapEventSource::OnEvent(const SessionEvent& event, Deliver deliver) {
 void PcapEventSource::OnFinding(const Finding& finding, Time now, Deliver deliver) {
   const auto early = early_findings_.find(finding.id);
   if (early != early_findings_.end()) {
-    early->second = finding;
+    // That the handshake is done may be told after who listens, and alone.
+    if (finding.process || !early->second.process) early->second = finding;
     if (finding.established) {
       tracker_.Established(finding.id, now, [this, deliver](const SessionEvent& event) {
         OnEvent(event, deliver);

@@ -70,6 +70,7 @@ for arguments, words in [
         (["fields", "--profile", "x"], "--profile: ")]:
     expect(arguments, 2, err=words)
 
+expect(["--read", "/no-such.pcap", "--collector", "udp://127.0.0.1:9"], 1, err="cannot be opened")
 
 rows = list(csv.DictReader(io.StringIO(run("fields", "--format", "csv")[1])))
 if list(rows[0]) != ["pen", "id", "name", "type", "semantics", "units", "status"]:

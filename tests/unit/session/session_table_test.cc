@@ -279,6 +279,27 @@ TEST_F(SessionTableTest, OnlyAMoreCertainOwnerCorrectsOne) {
   EXPECT_EQ(sessions_.back().attribution, Attribution::kCaller);
 }
 
+TEST_F(SessionTableTest, TellsHowTheOwnerIsKnown) {
+  SessionTable table({});
+  const auto attribution_after = [&](const SessionEvent& event) {
+    Apply(table, event);
+    table.Flush(Emit());
+    return sessions_.back().attribution;
+  };
+  EXPECT_EQ(attribution_after(Event(Kind::kConnect, 1, "curl")), Attribution::kCaller);
+  EXPECT_EQ(attribution_after(Event(Kind::kEstablished, 2, "listener")), Attribution::kListener);
+  EXPECT_EQ(attribution_after(Event(Kind::kAccept, 3, "worker")), Attribution::kCaller);
+  SessionEvent close = Event(Kind::kClose, 4, "worker");
+  EXPECT_EQ(attribution_after(close), Attribution::kCaller);
+  close.id = 5;
+  close.attribution = Attribution::kListener;
+  EXPECT_EQ(attribution_after(close), Attribution::kListener);
+  EXPECT_EQ(attribution_after(Event(Kind::kClose, 6, nullptr)), Attribution::kUnknown);
+  // A close that knows more than the start did.
+  EXPECT_EQ(attribution_after(Event(Kind::kClose, 2, "worker")), Attribution::kCaller);
+  EXPECT_EQ(sessions_.back().process->name.view(), "worker");
+}
+
 TEST_F(SessionTableTest, AStartWaitsForAnOwnerThatIsLookedFor) {
   SessionTable table({.owner_hold = milliseconds(250)});
   SessionEvent connect = Event(Kind::kConnect, 1, nullptr);
