@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,22 @@
 #include "sockflow/session_event.h"
 
 namespace sockflow {
+
+// Where a process runs, told from its cgroup.
+struct ContainerFacts {
+  std::string id;       // as the runtime names it, whole: 64 hexadecimal digits for most
+  std::string runtime;  // "docker", "containerd", "cri-o", "podman", ...; empty: not known
+  std::string pod_uid;  // of Kubernetes, with dashes; empty: in no pod
+};
+
+// What Kubernetes knows of one end of a session. Empty strings: nothing.
+struct PodFacts {
+  std::string pod_namespace;
+  std::string pod_name;
+  std::string node_name;
+  std::string workload;  // what owns the pod: "Deployment/web"
+  std::string labels;    // those that were asked for: "app=web,tier=front"
+};
 
 // One TCP session as one local socket sees it. A session between two local processes is two of
 // these, one for each socket.
@@ -23,19 +40,23 @@ struct Session {
   Endpoint remote;
   Time started{};
   std::optional<Time> established;
-  Time ended{};  // valid in a record that ends the session
+  Time ended{};  // valid in a record that ends the session, and in an update: its time
   std::optional<Process> process;
   Attribution attribution = Attribution::kUnknown;
+  // It is older than the capture: `started` is when it was found, and `tcp` counts what went before, too.
+  bool existing = false;
   TcpFacts tcp;
+  // What earlier records told of tcp, or what had gone before the session was found: a record counts what
+  // came since.
+  TcpFacts reported;
 
-  // Filled by enrichment; empty when not known. Of the process above, at the local end.
+  // Filled by enrichment; empty or null when not known. Of the process above, at the local end.
   std::string user_name;
   std::string executable;
   std::string command_line;  // arguments with single spaces between
-  std::string container_id;
-  std::string pod_namespace;
-  std::string pod_name;
-  std::string node_name;
+  std::shared_ptr<const ContainerFacts> container;
+  std::shared_ptr<const PodFacts> pod;
+  std::shared_ptr<const PodFacts> remote_pod;  // at the other end: of the peer's address
 
   // Another process has other facts.
   void ForgetEnrichment();

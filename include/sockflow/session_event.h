@@ -4,8 +4,11 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <tuple>
 
 #include "sockflow/ip_address.h"
 #include "sockflow/time.h"
@@ -49,6 +52,15 @@ class TaskName {
 // root.
 inline constexpr uint32_t kNoUid = 0xFFFFFFFF;
 
+// What a source knows of a process beyond the space of an event, as it was when the process acted on the
+// socket. Shared by all sessions of the process; empty strings: not known. Octets are the process's own
+// choice: who shows them escapes them.
+struct ProcessDetail {
+  std::string executable;    // absolute path of the program
+  std::string command_line;  // arguments with single spaces between, cut at a limit; only if asked for
+  std::string cgroup_path;   // in the unified hierarchy, from its root: "/system.slice/ssh.service"
+};
+
 // The process that owns a session: the one that connected or accepted it. Later forks, execs and
 // descriptor passing do not change the owner.
 struct Process {
@@ -61,8 +73,14 @@ struct Process {
   TaskName name;            // of the thread group's leader
   TaskName thread_name;     // of the calling thread; often the same
   TaskName parent_name;
+  std::shared_ptr<const ProcessDetail> detail;  // null: the source has none
 
-  friend bool operator==(const Process&, const Process&) = default;
+  // The same process with or without its detail.
+  friend bool operator==(const Process& a, const Process& b) {
+    return std::tie(a.pid, a.thread_id, a.parent_pid, a.uid, a.start_time, a.cgroup_id, a.name, a.thread_name,
+                    a.parent_name) == std::tie(b.pid, b.thread_id, b.parent_pid, b.uid, b.start_time,
+                                               b.cgroup_id, b.name, b.thread_name, b.parent_name);
+  }
 };
 
 // How the owner of a session is known. The values are exported and stay as they are.
@@ -89,6 +107,7 @@ enum class EndCause : uint8_t {
   kNotAccepted,   // closed in the accept queue, no process ever had it
   kNotSeen,       // it is over, but its end was not seen (packets were lost)
   kCaptureEnded,  // it went on when a capture file ended
+  kOwnerKilled,   // a signal killed the process that had it, and the kernel closed it
 };
 
 // "local-fin", "remote-reset", ...: for people.
@@ -136,6 +155,7 @@ struct SessionEvent {
     kEstablished,  // passive session, owner so far the listener: a kAccept may correct it
     kAccept,       // passive session, owner is the process that accepted
     kOwner,        // the owner of a session that had none or a less certain one (MoreCertain)
+    kExisting,     // a session older than the capture was found, its counters so far in tcp
     kUpdate,       // counters of a session that goes on
     kClose,        // the session is over
   };
@@ -156,6 +176,9 @@ struct SessionEvent {
   // kClose: an earlier event of this session left the source. If not, its start was lost, or it had
   // none (a session that is never accepted).
   bool announced = false;
+  // The session is older than the capture: `started` is when it was found (kExisting) or, if it never was
+  // before it closed, when it ended.
+  bool existing = false;
   TcpState last_state = TcpState::kUnknown;  // kClose: the state before; kClose: not known
   SessionId id = 0;
   uint64_t socket_cookie = 0;  // SO_COOKIE; 0 when the kernel does not give it
@@ -169,7 +192,7 @@ struct SessionEvent {
   Attribution attribution = Attribution::kUnknown;  // of process
   // kClose: why, where the source knows it; kNone: last_state and tcp.error tell.
   EndCause end_cause = EndCause::kNone;
-  TcpFacts tcp;  // meaningful in kUpdate and kClose
+  TcpFacts tcp;  // meaningful in kExisting, kUpdate and kClose
 };
 
 }  // namespace sockflow

@@ -29,6 +29,7 @@ class SessionTable {
 
   struct Stats {
     uint64_t starts = 0;           // start records emitted
+    uint64_t updates = 0;          // update records emitted
     uint64_t ends = 0;             // end records emitted
     uint64_t repaired_starts = 0;  // starts made from the end event, the start event being lost
     uint64_t evicted = 0;          // forgotten because the table was full; their end still goes out
@@ -75,6 +76,7 @@ class SessionTable {
   // Ends the wait of an entry that waits: with the record that it held back.
   void Release(Entries::iterator entry, Emit emit);
   void OnOwner(const SessionEvent& event, Emit emit);
+  void OnUpdate(const SessionEvent& event, Emit emit);
   void OnClose(const SessionEvent& event, Emit emit);
 
   Options options_;

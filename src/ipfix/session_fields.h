@@ -92,7 +92,7 @@ inline constexpr auto kSourceProcess = std::to_array({
     Number<4>(Ntop("SRC_FATHER_PROC_PID"), [](const Record& r) { return ParentPid(r); }),
     Text(Ntop("SRC_FATHER_PROC_NAME"), [](const Record& r) { return ParentName(r); }),
     Text(Ntop("SRC_PROC_CONTAINER_ID"),
-         [](const Record& r) { return std::string_view(r.session.container_id); }),
+         [](const Record& r) { return ContainerId(r); }),
     Text(Ntop("SRC_PROC_PKG_NAME"),
          [](const Record& r) { return std::string_view(r.session.executable); }),
 });
@@ -107,7 +107,7 @@ inline constexpr auto kDestinationProcess = std::to_array({
     Number<4>(Ntop("DST_FATHER_PROC_PID"), [](const Record& r) { return ParentPid(r); }),
     Text(Ntop("DST_FATHER_PROC_NAME"), [](const Record& r) { return ParentName(r); }),
     Text(Ntop("DST_PROC_CONTAINER_ID"),
-         [](const Record& r) { return std::string_view(r.session.container_id); }),
+         [](const Record& r) { return ContainerId(r); }),
     Text(Ntop("DST_PROC_PKG_NAME"),
          [](const Record& r) { return std::string_view(r.session.executable); }),
 });
@@ -128,20 +128,20 @@ inline constexpr auto kDestinationQuality = std::to_array({
               [](const Record& r) { return PeerLatencyMilliseconds(r); }),
 });
 
-// What Kubernetes knows of the local process; nothing is known of the other end.
+// What Kubernetes knows of both ends.
 inline constexpr auto kPods = std::to_array({
     Text(Antrea("sourcePodNamespace"),
-         [](const Record& r) { return AtSource(r, r.session.pod_namespace); }),
+         [](const Record& r) { return std::string_view(PodAtSource(r).pod_namespace); }),
     Text(Antrea("sourcePodName"),
-         [](const Record& r) { return AtSource(r, r.session.pod_name); }),
+         [](const Record& r) { return std::string_view(PodAtSource(r).pod_name); }),
     Text(Antrea("destinationPodNamespace"),
-         [](const Record& r) { return AtDestination(r, r.session.pod_namespace); }),
+         [](const Record& r) { return std::string_view(PodAtDestination(r).pod_namespace); }),
     Text(Antrea("destinationPodName"),
-         [](const Record& r) { return AtDestination(r, r.session.pod_name); }),
+         [](const Record& r) { return std::string_view(PodAtDestination(r).pod_name); }),
     Text(Antrea("sourceNodeName"),
-         [](const Record& r) { return AtSource(r, r.session.node_name); }),
+         [](const Record& r) { return std::string_view(PodAtSource(r).node_name); }),
     Text(Antrea("destinationNodeName"),
-         [](const Record& r) { return AtDestination(r, r.session.node_name); }),
+         [](const Record& r) { return std::string_view(PodAtDestination(r).node_name); }),
 });
 
 // Our own. The kernel tells the start of a process in the time since boot, which is exported as it

@@ -141,12 +141,19 @@ inline uint64_t ProcessStart(const Record& r) {
   return r.session.process ? r.session.process->start_time : 0;
 }
 
-// A name that is known of the local end only, which is the source of an active session.
-inline std::string_view AtSource(const Record& r, std::string_view local) {
-  return IsActive(r) ? local : std::string_view();
+inline std::string_view ContainerId(const Record& r) {
+  return r.session.container ? std::string_view(r.session.container->id) : std::string_view();
 }
-inline std::string_view AtDestination(const Record& r, std::string_view local) {
-  return IsActive(r) ? std::string_view() : local;
+
+inline const PodFacts kNoPod;
+// The local end is the source of an active session.
+inline const PodFacts& PodAtSource(const Record& r) {
+  const auto& pod = IsActive(r) ? r.session.pod : r.session.remote_pod;
+  return pod ? *pod : kNoPod;
+}
+inline const PodFacts& PodAtDestination(const Record& r) {
+  const auto& pod = IsActive(r) ? r.session.remote_pod : r.session.pod;
+  return pod ? *pod : kNoPod;
 }
 
 inline constexpr auto kSource = [](const Record& r) -> const Endpoint& {

@@ -15,10 +15,9 @@ constexpr uint16_t kEhostunreach = 113;
 }  // namespace
 
 void Session::ForgetEnrichment() {
-  for (std::string* fact : {&user_name, &executable, &command_line, &container_id, &pod_namespace,
-                            &pod_name, &node_name}) {
-    fact->clear();
-  }
+  for (std::string* fact : {&user_name, &executable, &command_line}) fact->clear();
+  container.reset();
+  pod.reset();
 }
 
 std::string_view ToString(EndCause cause) {
@@ -34,6 +33,7 @@ std::string_view ToString(EndCause cause) {
     case EndCause::kNotAccepted: return "not-accepted";
     case EndCause::kNotSeen: return "not-seen";
     case EndCause::kCaptureEnded: return "capture-ended";
+    case EndCause::kOwnerKilled: return "owner-killed";
   }
   return "none";
 }

@@ -24,7 +24,12 @@ void Update(Session& session, const SessionEvent& event) {
   }
   if (event.established) session.established = event.established;
   if (event.socket_cookie != 0) session.socket_cookie = event.socket_cookie;
-  if (event.kind == SessionEvent::Kind::kUpdate || event.kind == SessionEvent::Kind::kClose) {
+  // The same process: its source may know it better by now.
+  if (event.process && session.process == event.process && session.process->detail == nullptr) {
+    session.process->detail = event.process->detail;
+  }
+  if (event.kind == SessionEvent::Kind::kExisting || event.kind == SessionEvent::Kind::kUpdate ||
+      event.kind == SessionEvent::Kind::kClose) {
     session.tcp = event.tcp;
   }
   if (event.kind == SessionEvent::Kind::kClose) {
@@ -44,8 +49,11 @@ Session NewSession(const SessionEvent& event) {
       .local = event.local,
       .remote = event.remote,
       .started = event.started,
+      .existing = event.existing,
   };
   Update(session, event);
+  // What it carried before anybody looked is not told as if it were of now.
+  if (session.existing) session.reported = session.tcp;
   return session;
 }
 
@@ -119,12 +127,10 @@ void SessionTable::Apply(const SessionEvent& event, Emit emit) {
         Insert(event, kAwaitingOwner, emit)->deadline = event.at + options_.owner_hold;
       }
       return;
-    case SessionEvent::Kind::kUpdate:
-      if (known != by_id_.end()) {
-        Update(known->second->session, event);
-        emit(known->second->session, SessionRecord::Kind::kUpdate);
-      }
+    case SessionEvent::Kind::kExisting:
+      if (known == by_id_.end()) EmitStart(Insert(event, kOpen, emit)->session, emit);
       return;
+    case SessionEvent::Kind::kUpdate: return OnUpdate(event, emit);
     case SessionEvent::Kind::kAccept:
     case SessionEvent::Kind::kOwner: return OnOwner(event, emit);
     case SessionEvent::Kind::kClose: return OnClose(event, emit);
@@ -153,6 +159,19 @@ void SessionTable::OnOwner(const SessionEvent& event, Emit emit) {
   if (entry->state != kOpen) Release(entry, emit);
 }
 
+void SessionTable::OnUpdate(const SessionEvent& event, Emit emit) {
+  const auto known = by_id_.find(event.id);
+  // What is over has told its counters; what was forgotten will.
+  if (known == by_id_.end() || known->second->state == kDead || known->second->state == kGone) return;
+  const auto entry = known->second;
+  Update(entry->session, event);
+  if (entry->state == kAwaitingOwner) Release(entry, emit);
+  entry->session.ended = std::max(event.at, entry->session.started);
+  ++stats_.updates;
+  emit(entry->session, SessionRecord::Kind::kUpdate);
+  entry->session.reported = entry->session.tcp;
+}
+
 void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
   const auto known = by_id_.find(event.id);
   if (known == by_id_.end()) {
@@ -165,7 +184,7 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
     // unless the session never had one (never accepted, or a connect that failed before its source
     // told of it).
     if (!event.announced) {
-      if (event.accepted && event.established) ++stats_.repaired_starts;
+      if (event.accepted && event.established && !event.existing) ++stats_.repaired_starts;
       EmitStart(session, emit);
     }
     EmitEnd(session, emit);

@@ -228,8 +228,10 @@ TEST(MessageEncoderTest, NeverExceedsTheBoundAndAlwaysFitsOneRecord) {
         session.direction = i % 2 == 0 ? Direction::kActive : Direction::kPassive;
         session.process->name = TaskName(i % 3 == 0 ? "\xff\xff\xff\xff\xff\xff\xff\xff" : "curl");
         session.user_name.assign(i % 11 == 0 ? 2000 : i % 40, i % 4 == 0 ? '\xfe' : 'u');
-        session.container_id.assign(i % 13 == 0 ? 300 : 64, 'c');
-        session.pod_name.assign(i % 17 == 0 ? 2000 : i % 60, 'p');
+        session.container = std::make_shared<ContainerFacts>(
+            ContainerFacts{.id = std::string(i % 13 == 0 ? 300 : 64, 'c')});
+        session.pod = std::make_shared<PodFacts>(
+            PodFacts{.pod_name = std::string(i % 17 == 0 ? 2000 : i % 60, 'p')});
         session.executable.assign(i % 7 == 0 ? 5000 : i * 3 % 300, '/');
         const SessionRecord record{i % 5 == 0 ? Kind::kStart : Kind::kEnd, session};
         const SessionTemplate& description = *layout.For(record);

@@ -101,10 +101,16 @@ Sample RandomSample(std::mt19937_64& random) {
   session.attribution = static_cast<Attribution>(random() % 4);
   session.user_name.assign(random() % 40, 'u');
   session.command_line.assign(random() % 50, 'a');
-  session.container_id.assign(random() % 65, 'c');
-  session.pod_namespace.assign(random() % 20, 's');
-  session.pod_name.assign(random() % 20, 'p');
-  session.node_name.assign(random() % 20, 'n');
+  if (random() % 4 != 0) {
+    session.container =
+        std::make_shared<ContainerFacts>(ContainerFacts{.id = std::string(random() % 65, 'c')});
+  }
+  for (auto* pod : {&session.pod, &session.remote_pod}) {
+    if (random() % 4 == 0) continue;
+    *pod = std::make_shared<PodFacts>(PodFacts{.pod_namespace = std::string(random() % 20, 's'),
+                                               .pod_name = std::string(random() % 20, 'p'),
+                                               .node_name = std::string(random() % 20, 'n')});
+  }
   session.executable.assign(random() % 3 == 0 ? random() % 700 : random() % 60, '/');
   return sample;
 }
@@ -189,10 +195,10 @@ Values Expected(const Sample& sample) {
   v["processThreadName"] = s.process ? "thread" : "";
   for (const bool source : {true, false}) {
     const std::string end_name = source ? "source" : "destination";
-    const bool local = source == active;
-    v[end_name + "PodNamespace"] = local ? s.pod_namespace : "";
-    v[end_name + "PodName"] = local ? s.pod_name : "";
-    v[end_name + "NodeName"] = local ? s.node_name : "";
+    const auto& pod = source == active ? s.pod : s.remote_pod;
+    v[end_name + "PodNamespace"] = pod ? pod->pod_namespace : "";
+    v[end_name + "PodName"] = pod ? pod->pod_name : "";
+    v[end_name + "NodeName"] = pod ? pod->node_name : "";
   }
   const std::string side = active ? "SRC_" : "DST_";
   v[side + "PROC_PID"] = std::to_string(s.process ? s.process->pid : 0);
@@ -202,7 +208,7 @@ Values Expected(const Sample& sample) {
   v[side + "FATHER_PROC_PID"] = std::to_string(s.process ? s.process->parent_pid : 0);
   v[side + "FATHER_PROC_NAME"] = sample.expected_parent;
   v[side + "PROC_PKG_NAME"] = s.executable;
-  v[side + "PROC_CONTAINER_ID"] = s.container_id;
+  v[side + "PROC_CONTAINER_ID"] = s.container ? s.container->id : "";
   v[side + "PROC_CMDLINE"] = s.command_line;
   if (sample.kind != Kind::kStart) {
     v[active ? "RETRANSMITTED_IN_PKTS" : "RETRANSMITTED_OUT_PKTS"] =

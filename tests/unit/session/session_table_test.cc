@@ -232,6 +232,67 @@ TEST_F(SessionTableTest, UpdatesGoOnlyToKnownSessions) {
   EXPECT_EQ(sessions_.back().tcp.octets_sent, 5u);
 }
 
+TEST_F(SessionTableTest, AnUpdateReportsWhatCameSinceTheLast) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  SessionEvent update = Event(Kind::kUpdate, 1, "curl", kBegin + seconds(300));
+  for (const uint64_t sent : {5, 12}) {
+    update.tcp.octets_sent = sent;
+    Apply(table, update);
+  }
+  EXPECT_EQ(sessions_.back().tcp.octets_sent - sessions_.back().reported.octets_sent, 7u);
+  EXPECT_EQ(sessions_.back().ended, kBegin + seconds(300));
+  SessionEvent close = Event(Kind::kClose, 1, "curl", kBegin + seconds(301));
+  close.tcp.octets_sent = 13;
+  Apply(table, close);
+  EXPECT_EQ(sessions_.back().reported.octets_sent, 12u);
+  EXPECT_EQ(table.stats().updates, 2u);
+  Apply(table, update);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 curl", "update 1 curl", "update 1 curl", "end 1 curl"));
+}
+
+TEST_F(SessionTableTest, AnUpdateEndsTheWaitForAnOwner) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kEstablished, 1, "listener"));
+  Apply(table, Event(Kind::kUpdate, 1, "listener"));
+  EXPECT_THAT(Drain(), ElementsAre("start 1 listener", "update 1 listener"));
+}
+
+TEST_F(SessionTableTest, WhatASessionCarriedBeforeItWasFoundIsNotReportedAsNew) {
+  SessionTable table({});
+  SessionEvent found = Event(Kind::kExisting, 1, "sshd");
+  found.existing = true;
+  found.tcp.octets_sent = 100;
+  Apply(table, found);
+  Apply(table, found);
+  SessionEvent close = Event(Kind::kClose, 1, "sshd");
+  close.tcp.octets_sent = 130;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 sshd", "end 1 sshd"));
+  EXPECT_TRUE(sessions_.back().existing);
+  EXPECT_EQ(sessions_.back().reported.octets_sent, 100u);
+  EXPECT_EQ(sessions_.back().tcp.octets_sent, 130u);
+}
+
+TEST_F(SessionTableTest, AnOlderSessionThatWasNeverFoundStartsAndEndsAtOnce) {
+  SessionTable table({});
+  SessionEvent close = Event(Kind::kClose, 1, nullptr);
+  close.existing = true;
+  close.announced = false;
+  Apply(table, close);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 ?", "end 1 ?"));
+  EXPECT_EQ(table.stats().repaired_starts, 0u);
+}
+
+TEST_F(SessionTableTest, WhatIsKnownBetterOfTheSameProcessIsTaken) {
+  SessionTable table({});
+  Apply(table, Event(Kind::kConnect, 1, "curl"));
+  SessionEvent close = Event(Kind::kClose, 1, "curl");
+  close.process->detail = std::make_shared<ProcessDetail>(ProcessDetail{.executable = "/bin/curl"});
+  Apply(table, close);
+  EXPECT_EQ(sessions_.back().process->detail->executable, "/bin/curl");
+}
+
 TEST_F(SessionTableTest, AClockSetBackDoesNotEndASessionBeforeItBegan) {
   SessionTable table({});
   Apply(table, Event(Kind::kConnect, 1, "curl"));
@@ -339,16 +400,18 @@ TEST_F(SessionTableTest, WhatTheSourceSaysOfTheEndCounts) {
 TEST_F(SessionTableTest, AnotherOwnerHasNoneOfTheFactsOfTheFirst) {
   SessionTable table({});
   const auto enrich = [](Session& session, SessionRecord::Kind) {
-    session.user_name = session.executable = session.command_line = session.container_id = "x";
-    session.pod_namespace = session.pod_name = session.node_name = "x";
+    session.user_name = session.executable = session.command_line = "x";
+    session.container = std::make_shared<ContainerFacts>();
+    session.pod = session.remote_pod = std::make_shared<PodFacts>();
   };
   table.Apply(Event(Kind::kEstablished, 1, "parent"), enrich);
   table.Expire(kBegin + seconds(1), enrich);
   Apply(table, Event(Kind::kClose, 1, "worker"));
   const Session& session = sessions_.back();
-  EXPECT_EQ(session.user_name + session.executable + session.command_line + session.container_id +
-                session.pod_namespace + session.pod_name + session.node_name,
-            "");
+  EXPECT_EQ(session.user_name + session.executable + session.command_line, "");
+  EXPECT_EQ(session.container, nullptr);
+  EXPECT_EQ(session.pod, nullptr);
+  EXPECT_NE(session.remote_pod, nullptr);  // the peer is the same
 }
 
 TEST_F(SessionTableTest, FlushEmitsAllThatWaits) {
