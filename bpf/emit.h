@@ -92,9 +92,48 @@ static __always_inline struct tcp_sock *to_tcp_sock(struct sock *sk, bool typed)
 	return typed ? bpf_skc_to_tcp_sock(sk) : (struct tcp_sock *)sk;
 }
 
+static __always_inline void write_event(struct tcp_event *e, struct sock *sk, struct tcp_sock *tp,
+					const struct session *s, const struct tcp_event_owner *owner,
+					enum tcp_event_kind kind, __u8 old_state, __u16 flags,
+					__u64 now, bool typed)
+{
+	e->session_id = s->id;
+	e->time_ns = now;
+	e->start_ns = s->start_ns;
+	e->established_ns = s->established_ns;
+	e->owner = *owner;
+	e->kind = kind;
+	e->direction = s->role == ROLE_ACTIVE ? TCP_EVENT_ACTIVE : TCP_EVENT_PASSIVE;
+	e->flags = flags | (s->owned ? TCP_EVENT_OWNED : 0) |
+		   (s->announced ? TCP_EVENT_ANNOUNCED : 0) | (s->held ? TCP_EVENT_HELD : 0) |
+		   (s->existing ? TCP_EVENT_UNSEEN_START : 0) |
+		   (s->killed ? TCP_EVENT_OWNER_KILLED : 0);
+	e->old_state = old_state;
+	e->reserved[0] = e->reserved[1] = 0;
+	e->netns = read_netns(sk, typed);
+	/* skc_num is 0 already when a socket closes; inet_sport stays. */
+	e->local_port = bpf_ntohs(READ(typed, tp, inet_conn.icsk_inet.inet_sport));
+	e->remote_port = bpf_ntohs(READ(typed, sk, __sk_common.skc_dport));
+	read_address(e, sk, typed);
+	if (typed && has_socket_cookie)
+		e->socket_cookie = bpf_get_socket_cookie(sk);
+	else
+		e->socket_cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (kind == TCP_EVENT_CLOSE || kind == TCP_EVENT_UPDATE || kind == TCP_EVENT_EXISTING) {
+		read_facts(e, sk, tp, typed);
+	} else {
+		e->octets_sent = e->octets_received = 0;
+		e->packets_sent = e->packets_received = 0;
+		e->retransmitted_packets = 0;
+		e->smoothed_rtt_us = e->minimum_rtt_us = 0;
+		e->tcp_header_octets = 0;
+		e->error = 0;
+	}
+}
+
 static __always_inline void emit_of(struct sock *sk, struct session *s,
 				    const struct tcp_event_owner *owner, enum tcp_event_kind kind,
-				    __u8 old_state, __u8 flags, __u64 now, bool typed)
+				    __u8 old_state, __u16 flags, __u64 now, bool typed)
 {
 	__u32 zero = 0;
 	struct tcp_counters *c = bpf_map_lookup_elem(&counters, &zero);
@@ -108,44 +147,15 @@ static __always_inline void emit_of(struct sock *sk, struct session *s,
 						   : TCP_LOSS_RING_BUFFER_FULL_START);
 		return;
 	}
-	e->session_id = s->id;
-	e->time_ns = now;
-	e->start_ns = s->start_ns;
-	e->established_ns = s->established_ns;
-	e->owner = *owner;
-	e->kind = kind;
-	e->direction = s->role == ROLE_ACTIVE ? TCP_EVENT_ACTIVE : TCP_EVENT_PASSIVE;
-	e->flags = flags | (s->owned ? TCP_EVENT_OWNED : 0) |
-		   (s->announced ? TCP_EVENT_ANNOUNCED : 0);
+	write_event(e, sk, tp, s, owner, kind, old_state, flags, now, typed);
 	s->announced = 1;
-	e->old_state = old_state;
-	e->reserved[0] = e->reserved[1] = e->reserved[2] = 0;
-	e->netns = read_netns(sk, typed);
-	/* skc_num is 0 already when a socket closes; inet_sport stays. */
-	e->local_port = bpf_ntohs(READ(typed, tp, inet_conn.icsk_inet.inet_sport));
-	e->remote_port = bpf_ntohs(READ(typed, sk, __sk_common.skc_dport));
-	read_address(e, sk, typed);
-	if (typed && has_socket_cookie)
-		e->socket_cookie = bpf_get_socket_cookie(sk);
-	else
-		e->socket_cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-	if (kind == TCP_EVENT_CLOSE || kind == TCP_EVENT_UPDATE) {
-		read_facts(e, sk, tp, typed);
-	} else {
-		e->octets_sent = e->octets_received = 0;
-		e->packets_sent = e->packets_received = 0;
-		e->retransmitted_packets = 0;
-		e->smoothed_rtt_us = e->minimum_rtt_us = 0;
-		e->tcp_header_octets = 0;
-		e->error = 0;
-	}
 	if (c)
 		c->events++;
 	bpf_ringbuf_submit(e, wakeup_flags(c));
 }
 
 static __always_inline void emit(struct sock *sk, struct session *s, enum tcp_event_kind kind,
-				 __u8 old_state, __u8 flags, __u64 now, bool typed)
+				 __u8 old_state, __u16 flags, __u64 now, bool typed)
 {
 	emit_of(sk, s, &s->owner, kind, old_state, flags, now, typed);
 }

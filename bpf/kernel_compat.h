@@ -31,6 +31,26 @@ const volatile bool has_socket_cookie = true;
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define SOCK_STREAM 1
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
+/*
+ * No field says who opened a session. But a socket that was begotten by a listener remembers the interface
+ * of the handshake where multicast options would be (tcp_v4_syn_recv_sock(), tcp_v6_syn_recv_sock()), and
+ * for stream sockets these options cannot be set (IP_MULTICAST_IF, IPV6_MULTICAST_IF). Seen on 5.10 to
+ * 6.18.
+ */
+static __always_inline bool was_begotten(struct sock *sk)
+{
+	struct inet_sock *inet = (struct inet_sock *)sk;
+
+	if (BPF_CORE_READ(inet, mc_index))
+		return true;
+	return BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6 &&
+	       BPF_CORE_READ(inet, pinet6, mcast_oif);
+}
 
 #endif /* SOCKFLOW_BPF_KERNEL_COMPAT_H */

@@ -20,12 +20,16 @@ struct session {
 	__u64 id;
 	__u64 start_ns;
 	__u64 established_ns;
+	__u64 told_ns; /* when its counters were told last, or when it began */
 	struct tcp_event_owner owner;
-	__u8 role;     /* enum session_role */
-	__u8 owned;    /* owner is known */
-	__u8 accepted; /* a process has taken the socket out of the accept queue */
-	__u8 announced; /* an event of this session got into the ring buffer */
-	__u8 reserved[4];
+	__u8 role;      /* enum session_role */
+	__u8 owned;     /* owner is known */
+	__u8 accepted;  /* a process has taken the socket out of the accept queue */
+	__u8 announced; /* an event of this session got to the agent, or into its ring buffer */
+	__u8 held;      /* the owner was found holding the socket */
+	__u8 existing;  /* older than the agent: start_ns is when it was found */
+	__u8 killed;    /* a signal killed the process that had it */
+	__u8 reserved[1];
 };
 
 struct {
@@ -147,7 +151,7 @@ static __always_inline void remove_session(struct sock *sk, struct session *s, b
 		 */
 		s->role = ROLE_NONE;
 		s->established_ns = 0;
-		s->owned = s->accepted = s->announced = 0;
+		s->owned = s->accepted = s->announced = s->held = s->existing = s->killed = 0;
 		return;
 	}
 	__u64 key = (__u64)sk;

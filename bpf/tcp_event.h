@@ -20,6 +20,7 @@ enum tcp_event_kind {
 	TCP_EVENT_ACCEPT = 2,      /* passive session, owner is who accepted it */
 	TCP_EVENT_UPDATE = 3,      /* counters of a session that goes on */
 	TCP_EVENT_CLOSE = 4,       /* the session is over */
+	TCP_EVENT_EXISTING = 5,    /* a session older than the agent, its counters so far */
 };
 
 enum tcp_event_direction {
@@ -34,6 +35,9 @@ enum tcp_event_flags {
 	TCP_EVENT_FIN_RECEIVED = 1 << 3,
 	TCP_EVENT_ALREADY_CLOSED = 1 << 4, /* accept: its CLOSE came first */
 	TCP_EVENT_ANNOUNCED = 1 << 5,      /* close: an earlier event of the session got through */
+	TCP_EVENT_HELD = 1 << 6,           /* the owner was found holding the socket, not seen acting on it */
+	TCP_EVENT_UNSEEN_START = 1 << 7,   /* start_ns is when the session was found */
+	TCP_EVENT_OWNER_KILLED = 1 << 8,   /* close: by the kernel, for a process that a signal killed */
 };
 
 /* Who connected or accepted, as it was at that moment. */
@@ -74,12 +78,12 @@ struct tcp_event {
 	__u16 error; /* sk_err */
 	__u8 local_address[16];
 	__u8 remote_address[16];
+	__u16 flags;    /* enum tcp_event_flags */
 	__u8 kind;      /* enum tcp_event_kind */
 	__u8 direction; /* enum tcp_event_direction */
-	__u8 flags;     /* enum tcp_event_flags */
 	__u8 old_state; /* close: the state left for TCP_CLOSE; TCP_CLOSE: not known */
 	__u8 tcp_header_octets;
-	__u8 reserved[3];
+	__u8 reserved[2];
 };
 
 /* Why something is missing. One counter for each and CPU, read by the agent. */
@@ -88,7 +92,7 @@ enum tcp_loss {
 	TCP_LOSS_RING_BUFFER_FULL_CLOSE, /* the end is lost */
 	TCP_LOSS_TABLE_FULL,             /* no room for the session in the hash: it is not seen */
 	TCP_LOSS_STORAGE_UNAVAILABLE,    /* the kernel had no memory for socket storage: not seen */
-	TCP_LOSS_UNKNOWN_SESSION,        /* a session that closed had begun before the agent */
+	TCP_LOSS_UNSEEN_START,           /* told at its end only: without owner, and when it began */
 	TCP_LOSS_REASONS,
 };
 
@@ -115,7 +119,7 @@ SOCKFLOW_ASSERT(sizeof(struct tcp_event_owner) == 80, "layout shared with the ag
 SOCKFLOW_ASSERT(sizeof(struct tcp_event) == 208, "layout shared with the agent");
 SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, owner) == 56, "layout shared with the agent");
 SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, family) == 160, "layout shared with the agent");
-SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, kind) == 200, "layout shared with the agent");
+SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, flags) == 200, "layout shared with the agent");
 #undef SOCKFLOW_ASSERT
 
 #endif /* SOCKFLOW_BPF_TCP_EVENT_H */

@@ -15,6 +15,9 @@
 /* This tier sees accept() and tcp_connect(); otherwise both are inferred from changes of state. */
 const volatile bool has_accept_hook = true;
 
+/* Sessions that are older than the agent are told of. */
+const volatile bool tells_existing = true;
+
 static __always_inline void count_rescue(bool again)
 {
 	__u32 zero = 0;
@@ -28,6 +31,7 @@ static __always_inline void adopt_current(struct session *s, bool typed)
 {
 	read_current_owner(&s->owner, typed);
 	s->owned = 1;
+	s->held = 0;
 }
 
 /* --- listeners --- */
@@ -43,10 +47,12 @@ static __always_inline void read_listener_key(struct listener_key *key, struct s
 		BPF_CORE_READ_INTO((__be32 *)key->address, sk, __sk_common.skc_rcv_saddr);
 }
 
-static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
+/* `task`: a process that holds a socket which listens already; NULL: the current one calls listen(). */
+static __always_inline void add_listener(struct sock *sk, struct task_struct *task, bool again,
+					 bool typed)
 {
 	if (uses_sk_storage(typed)) {
-		struct session *s = again ? find_session(sk, typed) : NULL;
+		struct session *s = again || task ? find_session(sk, typed) : NULL;
 
 		if (s && s->role == ROLE_LISTENER)
 			return;
@@ -55,7 +61,12 @@ static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
 			return;
 		count_rescue(again);
 		s->role = ROLE_LISTENER;
-		adopt_current(s, typed);
+		if (task) {
+			read_owner_of(&s->owner, task);
+			s->owned = 1;
+		} else {
+			adopt_current(s, typed);
+		}
 		return;
 	}
 	struct listener_key key = {};
@@ -65,9 +76,17 @@ static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
 	 * by nobody and its sockets are named when they are accepted.
 	 */
 	read_listener_key(&key, sk);
-	read_current_owner(&owner, typed);
-	if (bpf_map_update_elem(&hashed_listeners, &key, &owner, BPF_ANY))
+	if (task)
+		read_owner_of(&owner, task);
+	else
+		read_current_owner(&owner, typed);
+	if (bpf_map_update_elem(&hashed_listeners, &key, &owner, task ? BPF_NOEXIST : BPF_ANY) && !task)
 		count_loss(TCP_LOSS_TABLE_FULL);
+}
+
+static __always_inline void on_listen(struct sock *sk, bool again, bool typed)
+{
+	add_listener(sk, NULL, again, typed);
 }
 
 static __always_inline void on_listener_closed(struct sock *sk, bool typed)
@@ -125,10 +144,11 @@ static __always_inline struct session *begin_active(struct sock *sk, bool again,
 	count_rescue(again);
 	s->start_ns = bpf_ktime_get_ns();
 	s->id = new_session_id(s->start_ns);
+	s->told_ns = s->start_ns;
 	s->established_ns = 0;
 	s->role = ROLE_ACTIVE;
 	s->accepted = 1;
-	s->announced = 0;
+	s->announced = s->existing = s->killed = 0;
 	adopt_current(s, typed);
 	return s;
 }
@@ -136,11 +156,11 @@ static __always_inline struct session *begin_active(struct sock *sk, bool again,
 static __always_inline void begin_passive(struct session *s, struct sock *sk, __u64 now, bool typed)
 {
 	s->id = new_session_id(now);
-	s->start_ns = now;
+	s->start_ns = s->told_ns = now;
 	s->established_ns = 0;
 	s->role = ROLE_PASSIVE;
 	s->accepted = 0;
-	s->announced = 0;
+	s->announced = s->held = s->existing = s->killed = 0;
 	if (!uses_sk_storage(typed))
 		inherit_from_listener(s, sk);
 }
@@ -218,6 +238,7 @@ static __always_inline void on_accept(struct sock *sk, bool typed)
 	read_current_owner(&owner, typed);
 	s->owner = owner;
 	s->owned = 1;
+	s->held = 0;
 	emit_of(sk, s, &owner, TCP_EVENT_ACCEPT, 0, TCP_EVENT_OWNED, now, typed);
 }
 
@@ -263,6 +284,25 @@ static __always_inline void on_first_use(struct sock *sk, int state, bool announ
 		emit(sk, s, TCP_EVENT_ACCEPT, 0, 0, bpf_ktime_get_ns(), typed);
 }
 
+/*
+ * The socket leaves an open state for one in which its own side has closed, or is closed at once. When the
+ * process that has it is being taken down after a signal, that is why. (An interrupt that closes a socket
+ * while some killed process runs would look alike, so it must be the owner.)
+ */
+static __always_inline void note_killed(struct session *s)
+{
+	if (s->owned && s->owner.tgid == bpf_get_current_pid_tgid() >> 32 && current_is_killed())
+		s->killed = 1;
+}
+
+static __always_inline void on_local_close(struct sock *sk, bool typed)
+{
+	struct session *s = find_session(sk, typed);
+
+	if (s && (s->role == ROLE_ACTIVE || s->role == ROLE_PASSIVE))
+		note_killed(s);
+}
+
 /* Tells the end of a session and forgets it. `old_state`: the one left for TCP_CLOSE, or that if not known. */
 static __always_inline void end_session(struct sock *sk, struct session *s, int old_state, bool typed)
 {
@@ -301,6 +341,23 @@ static __always_inline void end_session(struct sock *sk, struct session *s, int 
 	remove_session(sk, s, typed);
 }
 
+/*
+ * The end of a session that nobody knew: it is older than the agent and was not found (nobody held the
+ * socket any more), or there was no room for it.
+ */
+static __always_inline void end_unseen(struct sock *sk, int old_state, bool typed)
+{
+	struct session last = {};
+
+	last.start_ns = bpf_ktime_get_ns();
+	last.id = new_session_id(last.start_ns);
+	last.role = was_begotten(sk) ? ROLE_PASSIVE : ROLE_ACTIVE;
+	last.existing = 1;
+	last.established_ns = last.start_ns;
+	count_loss(TCP_LOSS_UNSEEN_START);
+	emit(sk, &last, TCP_EVENT_CLOSE, old_state, TCP_EVENT_ACCEPTED, last.start_ns, typed);
+}
+
 static __always_inline void on_close(struct sock *sk, int old_state, bool again, bool typed)
 {
 	if (old_state == BPF_TCP_LISTEN) {
@@ -312,10 +369,14 @@ static __always_inline void on_close(struct sock *sk, int old_state, bool again,
 	struct session *s = find_session(sk, typed);
 
 	if (!s) {
-		if (!again && old_state != BPF_TCP_SYN_SENT && old_state != BPF_TCP_SYN_RECV)
-			count_loss(TCP_LOSS_UNKNOWN_SESSION);
+		/* Before a SYN is sent, or a handshake done, there is nothing to tell. */
+		if (!again && tells_existing && old_state != BPF_TCP_SYN_SENT &&
+		    old_state != BPF_TCP_SYN_RECV)
+			end_unseen(sk, old_state, typed);
 		return;
 	}
+	if (old_state == BPF_TCP_ESTABLISHED || old_state == BPF_TCP_SYN_SENT)
+		note_killed(s);
 	if (is_begotten(s, old_state))
 		begin_late(s, sk, typed);
 	if (s->role != ROLE_ACTIVE && s->role != ROLE_PASSIVE) {

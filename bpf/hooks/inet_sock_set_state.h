@@ -28,6 +28,8 @@ static __always_inline void on_inet_sock_set_state(struct sock *sk, int old_stat
 		on_established(sk, old_state, again, true);
 		break;
 	case BPF_TCP_FIN_WAIT1:
+		on_local_close(sk, true);
+		/* fall through */
 	case BPF_TCP_LAST_ACK:
 		/* close() and shutdown() run in the closing process; the end will carry its name. */
 		if (!has_accept_hook)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * tcp_set_state(): handshake done, session over. Entered with the old state still in the socket.
+ * tcp_set_state(): handshake done, own side closed, session over. Entered with the old state still in the
+ * socket.
  */
 
 static __always_inline void on_tcp_set_state(struct sock *sk, int new_state, bool again,
 					     bool typed)
 {
+	if (new_state == BPF_TCP_FIN_WAIT1)
+		on_local_close(sk, typed);
 	if (new_state != BPF_TCP_ESTABLISHED && new_state != BPF_TCP_CLOSE)
 		return;
 	int old_state = READ(typed, sk, __sk_common.skc_state);

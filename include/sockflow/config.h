@@ -128,6 +128,7 @@ struct Config {
     std::optional<Tier> tier;  // nullopt: auto, the first that works
     uint32_t ring_buffer_bytes = 0;
     uint32_t max_sessions = 0;
+    bool existing = true;
     bool count_packets = false;
     bool forwarded = false;
     friend bool operator==(const Capture&, const Capture&) = default;
@@ -145,6 +146,7 @@ struct Config {
     uint32_t burst_messages = 0;     // most datagrams sent back to back; 0: no limit
     uint32_t first_sequence = 0;
     Duration shutdown_time{};        // how long the end may take to send what waits
+    Duration active_timeout{};       // of updates of sessions that go on; 0: none
     Duration statistics_interval{};  // of options records; 0: none
     std::string domain_name;         // of the observation domain; empty: the name of the host
     uint32_t pen = 0;                // for elements of our own; 0: they are not sent

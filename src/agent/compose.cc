@@ -21,6 +21,8 @@ CaptureOptions CaptureOptionsOf(const Config& config, const SessionFilter& filte
   CaptureOptions options{.tier = config.capture.tier,
                          .ring_buffer_octets = config.capture.ring_buffer_bytes,
                          .max_sessions = config.capture.max_sessions,
+                         .existing = config.capture.existing,
+                         .active_timeout = config.exporter.active_timeout,
                          .interfaces = config.interfaces,
                          .filter = config.packet_filter,
                          .count_packets = config.capture.count_packets,
@@ -100,7 +102,7 @@ absl::StatusOr<Exporters> ComposeExporters(const RunOptions& options) {
 
 // What is captured, as opposed to what becomes of it: decided when the agent starts.
 auto CaptureFacts(const Config& config, bool by_packets) {
-  return std::tuple(config.capture, config.packet_filter,
+  return std::tuple(config.capture, config.exporter.active_timeout, config.packet_filter,
                     by_packets ? config.interfaces : std::vector<std::string>());
 }
 
@@ -126,8 +128,9 @@ void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filt
   }
   if (CaptureFacts(*config, by_packets) != CaptureFacts(options.config, by_packets)) {
     spdlog::warn("{} take effect when the agent is started again",
-                 by_packets ? "keys of section capture, bpf.filter and interface"
-                            : "keys of section capture");
+                 by_packets
+                     ? "keys of section capture, exporter.active_timeout_seconds, bpf.filter and interface"
+                     : "keys of section capture and exporter.active_timeout_seconds");
   }
   spdlog::info("configuration read again");
 }

@@ -245,6 +245,14 @@ constexpr Key kKeys[] = {
            d.config.capture.max_sessions = static_cast<uint32_t>(v.number);
          },
      .prose = "Sessions remembered at once; with more than these open, the oldest are forgotten."},
+    {.name = "capture.existing",
+     .type = Type::kWord,
+     .default_value = "true",
+     .words = BooleanWords,
+     .set = [](Draft& d, const Value& v) { d.config.capture.existing = v.number != 0; },
+     .prose = "true: sessions that are open when the agent starts are exported, too, as if they began\n"
+              "then; of what they carried their records count what comes from then on. false: they are\n"
+              "left out."},
     {.name = "capture.count_packets",
      .type = Type::kWord,
      .default_value = "false",
@@ -351,6 +359,14 @@ constexpr Key kKeys[] = {
      .longest = 1h,
      .set = [](Draft& d, const Value& v) { d.config.exporter.shutdown_time = v.duration; },
      .prose = "How long the end of the agent may take to send what still waits."},
+    {.name = "exporter.active_timeout_seconds",
+     .type = Type::kSeconds,
+     .default_value = "300",
+     .shortest = 0s,
+     .longest = 24h,
+     .set = [](Draft& d, const Value& v) { d.config.exporter.active_timeout = v.duration; },
+     .prose = "How often a session that goes on is told of, with what it carried since the record\n"
+              "before (firewallEvent 5, flowEndReason 2). It may come late by a thirtieth. 0: never."},
     {.name = "exporter.statistics_seconds",
      .type = Type::kSeconds,
      .default_value = "60",

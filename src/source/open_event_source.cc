@@ -38,7 +38,9 @@ absl::StatusOr<std::unique_ptr<EventSource>> OpenTier(Tier tier, const CaptureOp
   if (tier == Tier::kPcap) return OpenPcap(options);
 #if SOCKFLOW_EBPF
   return EbpfEventSource::Open(tier, {.ring_buffer_octets = options.ring_buffer_octets,
-                                      .max_hashed_sessions = options.max_sessions / 4});
+                                      .max_hashed_sessions = options.max_sessions / 4,
+                                      .existing = options.existing,
+                                      .active_timeout = options.active_timeout});
 #else
   return absl::UnimplementedError("this sockflow was built without eBPF");
 #endif

@@ -17,6 +17,8 @@ struct CaptureOptions {
   std::optional<Tier> tier;  // nullopt: the best that can be used
   size_t ring_buffer_octets = 4 << 20;
   size_t max_sessions = 262'144;
+  bool existing = true;       // sessions that are older than the source, too
+  Duration active_timeout{};  // after which a session that goes on is told of; 0: never
 
   // Of the tier pcap, and of files.
   std::vector<std::string> interfaces;  // empty: all

@@ -54,6 +54,7 @@ void KernelTest::SetUp() {
     shared_source = source_;
   } else {
     source_ = shared_source;
+    Drain();
     Begin();
   }
 }
@@ -61,16 +62,29 @@ void KernelTest::SetUp() {
 void KernelTest::TearDownTestSuite() { shared_source.reset(); }
 
 void KernelTest::Attach(const EbpfEventSource::Options& options) {
+  ASSERT_NO_FATAL_FAILURE(Open(options));
+  Drain();
+  Begin();
+}
+
+void KernelTest::AttachAndFind(const EbpfEventSource::Options& options) {
+  ASSERT_NO_FATAL_FAILURE(Open(options));
+  Begin();
+}
+
+void KernelTest::Open(const EbpfEventSource::Options& options) {
   source_.reset();
   absl::StatusOr<std::unique_ptr<EbpfEventSource>> source = EbpfEventSource::Open(tier_, options);
   ASSERT_TRUE(source.ok()) << ToString(tier_) << ": " << source.status().message();
   source_ = *std::move(source);
-  Begin();
+}
+
+// What earlier tests left behind.
+void KernelTest::Drain() {
+  ASSERT_TRUE(source_->Poll(Duration::zero(), [](const SessionEvent&) {}).ok());
 }
 
 void KernelTest::Begin() {
-  // What earlier tests left behind.
-  ASSERT_TRUE(source_->Poll(Duration::zero(), [](const SessionEvent&) {}).ok());
   lost_before_ = source_->stats().lost;
   table_ = std::make_unique<SessionTable>(SessionTable::Options{});
   events_.clear();

@@ -32,6 +32,8 @@ class KernelTest : public ::testing::Test {
   // Opens hooks of its own with these options, instead of those that all tests share (loading them
   // takes a second under emulation).
   void Attach(const EbpfEventSource::Options& options);
+  // The same, and what these hooks find is told, too.
+  void AttachAndFind(const EbpfEventSource::Options& options);
 
   // Reads events until `count` sessions of the port have ended and a moment longer, so that one end
   // too many shows. Fails the test when that takes longer than `patience`.
@@ -42,6 +44,7 @@ class KernelTest : public ::testing::Test {
 
   // Start and end records of the sessions that touch the port, in order.
   std::vector<Record> Records(uint16_t port) const;
+  const std::vector<Record>& AllRecords() const { return records_; }
   std::vector<SessionEvent> Events(uint16_t port) const;
 
   // The one session of the port on that side, after checking that it has exactly one start and one
@@ -57,6 +60,8 @@ class KernelTest : public ::testing::Test {
   std::shared_ptr<EbpfEventSource> source_;
 
  private:
+  void Open(const EbpfEventSource::Options& options);
+  void Drain();
   void Begin();
   void PollOnce(Duration wait);
 

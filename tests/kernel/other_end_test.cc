@@ -79,7 +79,7 @@ TEST_F(OtherEndTest, ClientIsKilled) {
   const Session active = TheSession(port, Direction::kActive);
   EXPECT_THAT(active, IsOwnedBy(pid, "killed-client"));
   EXPECT_EQ(active.tcp.octets_sent, 10u);
-  EXPECT_EQ(EndCauseOf(active), EndCause::kLocalFin);
+  EXPECT_EQ(EndCauseOf(active), EndCause::kOwnerKilled);
   EXPECT_EQ(EndCauseOf(TheSession(port, Direction::kPassive)), EndCause::kRemoteFin);
   close(listener);
 }
@@ -106,7 +106,7 @@ TEST_F(OtherEndTest, ServerIsKilled) {
   const Session passive = TheSession(port, Direction::kPassive);
   EXPECT_THAT(passive, IsOwnedBy(pid, "killed-server"));
   EXPECT_EQ(passive.tcp.octets_received, 4u);
-  EXPECT_EQ(EndCauseOf(passive), EndCause::kLocalFin);
+  EXPECT_EQ(EndCauseOf(passive), EndCause::kOwnerKilled);
   close(listener);
 }
 

@@ -215,21 +215,5 @@ TEST_F(TcpConnectTest, OwnerStaysAfterExec) {
   close(listener);
 }
 
-TEST_F(TcpConnectTest, SessionOfBeforeTheHooksIsCountedNotInvented) {
-  uint16_t port;
-  const int listener = Listen(Family::kV4, &port);
-  source_.reset();
-  const int client = Connect(Family::kV4, port);
-  const int server = Accept(listener);
-  Attach({});
-  close(client);
-  ReceiveToEnd(server);
-  close(server);
-  CollectFor(std::chrono::milliseconds(200));
-  EXPECT_TRUE(Records(port).empty());
-  EXPECT_GE(Lost("unknown_session"), 2u);
-  close(listener);
-}
-
 }  // namespace
 }  // namespace sockflow::testing

@@ -16,6 +16,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "fmt/format.h"
@@ -29,6 +30,10 @@ namespace sockflow {
 namespace {
 
 using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// The clock of bpf_ktime_get_ns().
+Duration MonotonicNow() { return Clock::now().time_since_epoch(); }
 
 // After events came, more are likely: the consumer comes back by itself after this time, and the
 // kernel gives no wakeups meanwhile. Under load this makes one round for the events of 10 ms.
@@ -38,6 +43,10 @@ constexpr Duration kNap = milliseconds(10);
 constexpr Duration kLongestSleep = std::chrono::seconds(1);
 // A napping consumer is woken when the ring buffer is this full.
 constexpr size_t kWakeupDivisor = 8;
+
+// How late an update may come, in parts of the active timeout.
+constexpr int kWalksInTimeout = 30;
+constexpr Duration kShortestWalkInterval = milliseconds(20);
 
 constexpr char kKernelBtf[] = "/sys/kernel/btf/vmlinux";
 
@@ -56,7 +65,7 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
 
 constexpr const char* kLossReasons[TCP_LOSS_REASONS] = {
     "ring_buffer_full_start", "ring_buffer_full_close", "table_full", "storage_unavailable",
-    "unknown_session",
+    "unseen_start",
 };
 
 }  // namespace
@@ -90,48 +99,108 @@ absl::Status EbpfEventSource::Load(const Options& options) {
 
   // Helpers that older kernels lack (bpf/kernel_compat.h) cannot be asked for beforehand in tracing
   // programs: what loads decides, richest first.
-  struct Helpers {
-    bool storage, cookie;
-  };
   int error = 0;
-  for (const Helpers helpers : {Helpers{true, true}, Helpers{true, false}, Helpers{false, false}}) {
-    if (!tier->typed && helpers.storage) continue;
-    // Without a path of its own, libbpf 1.1 also walks the modules' type information when a type is
-    // missing from the kernel's, which needs CAP_SYS_ADMIN.
-    LIBBPF_OPTS(bpf_object_open_opts, open_options, .btf_custom_path = kKernelBtf);
-    bpf_ = sockflow_bpf__open_opts(&open_options);
-    if (bpf_ == nullptr) {
-      return absl::InternalError(fmt::format("cannot open the BPF object: {}", strerror(errno)));
+  for (const bool iterators : {true, false}) {
+    for (const auto& [storage, cookie] : {std::pair(true, true), {true, false}, {false, false}}) {
+      if (!tier->typed && storage) continue;
+      if (TryLoad(*tier, {.storage = storage, .cookie = cookie, .iterators = iterators}, options)) {
+        uses_socket_storage_ = storage;
+        if (iterators) AttachWalks(options);
+        return absl::OkStatus();
+      }
+      error = errno;
+      // Not a matter of helpers.
+      if (error == EPERM || error == ENOMEM) break;
     }
-    bpf_program* program;
-    bpf_object__for_each_program(program, bpf_->obj) {
-      const std::string name = bpf_program__name(program);
-      const auto holds = [&name](const std::vector<std::string>& names) {
-        return std::find(names.begin(), names.end(), name) != names.end();
-      };
-      bpf_program__set_autoload(program, holds(programs_) || holds(optional_programs_));
-    }
-    bpf_->rodata->has_sk_storage = helpers.storage;
-    bpf_->rodata->has_socket_cookie = helpers.cookie;
-    bpf_->rodata->has_accept_hook = tier->has_accept_hook;
-    bpf_->rodata->wakeup_octets = options.ring_buffer_octets / kWakeupDivisor;
-    bpf_map__set_max_entries(bpf_->maps.events, options.ring_buffer_octets);
-    if (!helpers.storage) {
-      bpf_map__set_max_entries(bpf_->maps.hashed_sessions, options.max_hashed_sessions);
-      bpf_map__set_max_entries(bpf_->maps.hashed_listeners, options.max_hashed_sessions / 16);
-    }
-    if (sockflow_bpf__load(bpf_) == 0) {
-      uses_socket_storage_ = helpers.storage;
-      return absl::OkStatus();
-    }
-    error = errno;
-    sockflow_bpf__destroy(bpf_);
-    bpf_ = nullptr;
-    // Not a matter of helpers.
-    if (error == EPERM || error == ENOMEM) break;
   }
   return absl::FailedPreconditionError(
       fmt::format("cannot load the programs: {}", ExplainRefusal(tier_, error)));
+}
+
+// False: errno says why.
+bool EbpfEventSource::TryLoad(const TierPrograms& tier, const Helpers& helpers, const Options& options) {
+  // Without a path of its own, libbpf 1.1 also walks the modules' type information when a type is
+  // missing from the kernel's, which needs CAP_SYS_ADMIN.
+  LIBBPF_OPTS(bpf_object_open_opts, open_options, .btf_custom_path = kKernelBtf);
+  bpf_ = sockflow_bpf__open_opts(&open_options);
+  if (bpf_ == nullptr) return false;
+  std::vector<std::string> wanted = tier.required;
+  wanted.insert(wanted.end(), tier.optional.begin(), tier.optional.end());
+  if (helpers.iterators) {
+    wanted.insert(wanted.end(), TierPrograms::kFindExisting.begin(), TierPrograms::kFindExisting.end());
+    wanted.push_back(helpers.storage ? TierPrograms::kWalkStorage : TierPrograms::kWalkHash);
+  }
+  bpf_program* program;
+  bpf_object__for_each_program(program, bpf_->obj) {
+    const bool is_wanted =
+        std::find(wanted.begin(), wanted.end(), bpf_program__name(program)) != wanted.end();
+    bpf_program__set_autoload(program, is_wanted);
+  }
+  bpf_->rodata->has_sk_storage = helpers.storage;
+  bpf_->rodata->has_socket_cookie = helpers.cookie;
+  bpf_->rodata->has_accept_hook = tier.has_accept_hook;
+  bpf_->rodata->tells_existing = options.existing;
+  bpf_->rodata->active_timeout_ns = options.active_timeout.count();
+  bpf_->rodata->wakeup_octets = options.ring_buffer_octets / kWakeupDivisor;
+  bpf_map__set_max_entries(bpf_->maps.events, options.ring_buffer_octets);
+  if (!helpers.storage) {
+    bpf_map__set_max_entries(bpf_->maps.hashed_sessions, options.max_hashed_sessions);
+    bpf_map__set_max_entries(bpf_->maps.hashed_listeners, options.max_hashed_sessions / 16);
+  }
+  if (sockflow_bpf__load(bpf_) == 0) return true;
+  const int error = errno;
+  sockflow_bpf__destroy(bpf_);
+  bpf_ = nullptr;
+  errno = error;
+  return false;
+}
+
+void EbpfEventSource::AttachWalks(const Options& options) {
+  const auto attach = [this](const char* name, bpf_map* map) {
+    absl::StatusOr<SocketWalk> walk =
+        SocketWalk::Attach(bpf_object__find_program_by_name(bpf_->obj, name), map);
+    if (!walk.ok()) spdlog::warn("{} is not used: {}", name, std::string(walk.status().message()));
+    return walk;
+  };
+  for (const char* name : TierPrograms::kFindExisting) {
+    if (auto walk = attach(name, nullptr); walk.ok()) find_existing_.push_back(*std::move(walk));
+  }
+  if (options.active_timeout <= Duration::zero()) return;
+  auto walk = uses_socket_storage_ ? attach(TierPrograms::kWalkStorage, bpf_->maps.socket_sessions)
+                                   : attach(TierPrograms::kWalkHash, bpf_->maps.hashed_sessions);
+  if (!walk.ok()) return;
+  walk_sessions_.emplace(*std::move(walk));
+  active_timeout_ = options.active_timeout;
+  next_walk_ = Clock::now() + active_timeout_;
+}
+
+void EbpfEventSource::Deliver(const tcp_event& event,
+                              absl::FunctionRef<void(const SessionEvent&)> deliver) {
+  ++events_;
+  deliver(FromTcpEvent(event, clock_));
+}
+
+void EbpfEventSource::FindExisting(absl::FunctionRef<void(const SessionEvent&)> deliver) {
+  for (SocketWalk& walk : find_existing_) {
+    const absl::Status done = walk.Run([&](const tcp_event& event) { Deliver(event, deliver); });
+    if (!done.ok()) spdlog::warn("older sessions are told as they end: {}", std::string(done.message()));
+  }
+  find_existing_.clear();
+}
+
+void EbpfEventSource::TellUpdates(absl::FunctionRef<void(const SessionEvent&)> deliver) {
+  bpf_->bss->next_update_ns = ~uint64_t{0};
+  const absl::Status done =
+      walk_sessions_->Run([&](const tcp_event& event) { Deliver(event, deliver); });
+  if (!done.ok()) ++walks_failed_;
+  // A session that begins from now on is due after a whole timeout. Sessions that are due soon one after
+  // the other share a walk.
+  const Duration shortest = std::max(active_timeout_ / kWalksInTimeout, kShortestWalkInterval);
+  Duration next = active_timeout_;
+  if (const uint64_t due = bpf_->bss->next_update_ns; due != ~uint64_t{0}) {
+    next = std::clamp(Duration(static_cast<int64_t>(due)) - MonotonicNow(), shortest, next);
+  }
+  next_walk_ = Clock::now() + next;
 }
 
 absl::Status EbpfEventSource::Attach() {
@@ -177,6 +246,8 @@ absl::Status EbpfEventSource::OpenRing() {
 }
 
 EbpfEventSource::~EbpfEventSource() {
+  find_existing_.clear();
+  walk_sessions_.reset();
   for (bpf_link* link : links_) bpf_link__destroy(link);
   if (ring_ != nullptr) ring_buffer__free(ring_);
   if (bpf_ != nullptr) sockflow_bpf__destroy(bpf_);
@@ -201,6 +272,9 @@ void EbpfEventSource::WaitForEvents(Duration wait) {
 absl::Status EbpfEventSource::Poll(Duration wait,
                                    absl::FunctionRef<void(const SessionEvent&)> deliver) {
   clock_.Follow();
+  if (!find_existing_.empty()) FindExisting(deliver);
+  if (Clock::now() >= next_walk_) TellUpdates(deliver);
+  wait = std::clamp(Duration(next_walk_ - Clock::now()), Duration::zero(), wait);
   std::atomic_ref<uint32_t> state(const_cast<uint32_t&>(bpf_->bss->consumer_state));
   state.store(quiet_ ? CONSUMER_SLEEPING : CONSUMER_NAPPING, std::memory_order_seq_cst);
   int delivered = 0;
@@ -239,8 +313,7 @@ int EbpfEventSource::OnRingRecord(void* context, void* data, size_t size) {
     ++self->malformed_;
     return 0;
   }
-  ++self->events_;
-  (*self->deliver_)(FromTcpEvent(*static_cast<const tcp_event*>(data), self->clock_));
+  self->Deliver(*static_cast<const tcp_event*>(data), *self->deliver_);
   return 0;
 }
 
@@ -279,6 +352,7 @@ SourceStats EbpfEventSource::stats() {
     result.lost.push_back({kLossReasons[reason], counters.lost[reason]});
   }
   result.lost.push_back({"malformed_event", malformed_});
+  result.lost.push_back({"update_walk_failed", walks_failed_});
   return result;
 }
 

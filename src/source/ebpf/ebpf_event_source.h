@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "sockflow/event_source.h"
+#include "source/ebpf/socket_walk.h"
+#include "source/ebpf/tier_programs.h"
 #include "source/wall_clock.h"
 
 struct bpf_link;
 struct ring_buffer;
 struct sockflow_bpf;
+struct tcp_event;
 
 namespace sockflow {
 
@@ -24,6 +29,10 @@ class EbpfEventSource final : public EventSource {
     size_t ring_buffer_octets = 4 << 20;
     // Sessions and listeners that the hash holds where the kernel has no socket storage.
     size_t max_hashed_sessions = 65'536;
+    // Sessions that are older than the source are told of, as they are found (kExisting) or as they end.
+    bool existing = true;
+    // After this time without a word of a session that goes on its counters are told; 0: never.
+    Duration active_timeout{};
   };
 
   // Loads and attaches the programs of the tier. The error is one sentence that says why not.
@@ -42,9 +51,19 @@ class EbpfEventSource final : public EventSource {
   uint64_t wakeups();
 
  private:
+  // What the kernel may lack and we can do without.
+  struct Helpers {
+    bool storage, cookie, iterators;
+  };
+
   explicit EbpfEventSource(Tier tier) : tier_(tier) {}
 
   absl::Status Load(const Options& options);
+  bool TryLoad(const TierPrograms& tier, const Helpers& helpers, const Options& options);
+  void AttachWalks(const Options& options);
+  void FindExisting(absl::FunctionRef<void(const SessionEvent&)> deliver);
+  void TellUpdates(absl::FunctionRef<void(const SessionEvent&)> deliver);
+  void Deliver(const tcp_event& event, absl::FunctionRef<void(const SessionEvent&)> deliver);
   absl::Status Attach();
   absl::Status OpenRing();
   void WaitForEvents(Duration wait);
@@ -59,6 +78,10 @@ class EbpfEventSource final : public EventSource {
   std::vector<std::string> programs_;
   std::vector<std::string> optional_programs_;
   std::vector<bpf_link*> links_;
+  std::vector<SocketWalk> find_existing_;  // run once, then gone
+  std::optional<SocketWalk> walk_sessions_;
+  Duration active_timeout_{};
+  std::chrono::steady_clock::time_point next_walk_ = std::chrono::steady_clock::time_point::max();
   ring_buffer* ring_ = nullptr;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
@@ -69,6 +92,7 @@ class EbpfEventSource final : public EventSource {
   const absl::FunctionRef<void(const SessionEvent&)>* deliver_ = nullptr;
   uint64_t events_ = 0;
   uint64_t malformed_ = 0;
+  uint64_t walks_failed_ = 0;
 };
 
 }  // namespace sockflow

@@ -15,6 +15,7 @@ SessionEvent::Kind KindOf(uint8_t kind) {
     case TCP_EVENT_ESTABLISHED: return SessionEvent::Kind::kEstablished;
     case TCP_EVENT_ACCEPT: return SessionEvent::Kind::kAccept;
     case TCP_EVENT_UPDATE: return SessionEvent::Kind::kUpdate;
+    case TCP_EVENT_EXISTING: return SessionEvent::Kind::kExisting;
     default: return SessionEvent::Kind::kClose;
   }
 }
@@ -46,11 +47,12 @@ Process ProcessOf(const tcp_event_owner& owner) {
 // which of an accepted socket is who accepted it.
 Attribution AttributionOf(const tcp_event& event) {
   if ((event.flags & TCP_EVENT_OWNED) == 0) return Attribution::kUnknown;
+  if ((event.flags & TCP_EVENT_HELD) != 0) return Attribution::kHolder;
   if (event.direction == TCP_EVENT_ACTIVE || event.kind == TCP_EVENT_ACCEPT) {
     return Attribution::kCaller;
   }
-  const bool accepted =
-      event.kind == TCP_EVENT_CLOSE && (event.flags & TCP_EVENT_ACCEPTED) != 0;
+  const bool accepted = (event.kind == TCP_EVENT_CLOSE || event.kind == TCP_EVENT_UPDATE) &&
+                        (event.flags & TCP_EVENT_ACCEPTED) != 0;
   return accepted ? Attribution::kCaller : Attribution::kListener;
 }
 
@@ -65,6 +67,7 @@ SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
       .may_be_accepted = (event.flags & TCP_EVENT_MAY_BE_ACCEPTED) != 0,
       .already_closed = (event.flags & TCP_EVENT_ALREADY_CLOSED) != 0,
       .announced = (event.flags & TCP_EVENT_ANNOUNCED) != 0,
+      .existing = (event.flags & TCP_EVENT_UNSEEN_START) != 0,
       .last_state = static_cast<TcpState>(event.old_state),
       .id = event.session_id,
       .socket_cookie = event.socket_cookie,
@@ -85,6 +88,10 @@ SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
               .fin_received = (event.flags & TCP_EVENT_FIN_RECEIVED) != 0},
   };
   result.attribution = AttributionOf(event);
+  // What the peer did to a socket that was still sending comes before.
+  if (event.kind == TCP_EVENT_CLOSE && (event.flags & TCP_EVENT_OWNER_KILLED) != 0 && event.error == 0) {
+    result.end_cause = EndCause::kOwnerKilled;
+  }
   if (event.established_ns != 0) result.established = clock.FromMonotonic(event.established_ns);
   if ((event.flags & TCP_EVENT_OWNED) != 0) result.process = ProcessOf(event.owner);
   return result;

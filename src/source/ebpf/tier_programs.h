@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ namespace sockflow {
 struct TierPrograms {
   std::vector<std::string> required;  // in the order in which they are attached
   std::vector<std::string> optional;  // attached if the kernel lets us
+  // Walks over sockets: those that are older than the agent, in this order...
+  static constexpr std::array<const char*, 2> kFindExisting = {"iter__task_file", "iter__tcp"};
+  // ... and those that are remembered, in socket storage or in the hash.
+  static constexpr const char* kWalkStorage = "iter__bpf_sk_storage_map";
+  static constexpr const char* kWalkHash = "iter__bpf_map_elem";
   // All programs get typed pointers, so socket storage is theirs to use (kernel permitting).
   bool typed = true;
   bool has_accept_hook = true;

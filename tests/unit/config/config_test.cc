@@ -43,6 +43,7 @@ TEST(ConfigTest, Defaults) {
   EXPECT_THAT(config.interfaces, IsEmpty());
   EXPECT_EQ(config.source_host, "");
   EXPECT_EQ(config.packet_filter, "");
+  EXPECT_TRUE(config.capture.existing);
   EXPECT_FALSE(config.capture.count_packets);
   EXPECT_FALSE(config.capture.forwarded);
   EXPECT_EQ(config.collectors, All({To("udp://127.0.0.1")}));
@@ -58,6 +59,7 @@ TEST(ConfigTest, Defaults) {
   EXPECT_EQ(config.exporter.observation_domain, 1u);
   EXPECT_EQ(config.exporter.reconnect_interval, seconds(60));
   EXPECT_EQ(config.exporter.queue_bytes, 8388608u);
+  EXPECT_EQ(config.exporter.active_timeout, seconds(300));
   EXPECT_EQ(config.exporter.statistics_interval, seconds(60));
   EXPECT_EQ(config.exporter.burst_messages, 16u);
   EXPECT_EQ(config.exporter.first_sequence, 0u);

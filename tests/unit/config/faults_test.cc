@@ -22,7 +22,7 @@ constexpr std::string_view kTopKeys =
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
     "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
-    "shutdown_seconds, statistics_seconds, domain_name, pen or first_sequence";
+    "shutdown_seconds, active_timeout_seconds, statistics_seconds, domain_name, pen or first_sequence";
 
 constexpr std::string_view kListRule =
     "a list of URLs, of maps with url, or of groups with policy and collectors";
@@ -220,7 +220,7 @@ const Case kCases[] = {
      "t.yaml:6: exporter: a single value where a section belongs; allowed are, indented below it, "
      "the keys interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
      "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
-     "shutdown_seconds, statistics_seconds, domain_name, pen, first_sequence\n"
+     "shutdown_seconds, active_timeout_seconds, statistics_seconds, domain_name, pen, first_sequence\n"
      "t.yaml:7: interface: \"a b\" cannot be the name of an interface; allowed is names of "
      "network interfaces with commas between, or any"},
 };

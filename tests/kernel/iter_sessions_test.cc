@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// iter/bpf_sk_storage_map and iter/bpf_map_elem: the counters of sessions that go on.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <vector>
+
+#include "tests/kernel/kernel_test.h"
+
+namespace sockflow::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+class IterSessionsTest : public KernelTest {};
+
+TEST_F(IterSessionsTest, UpdatesAddUpToWhatWasSent) {
+  constexpr milliseconds kTimeout(200);
+  source_.reset();
+  Attach({.active_timeout = kTimeout});
+  uint16_t port;
+  const int listener = Listen(Family::kV4, &port);
+  const int client = Connect(Family::kV4, port);
+  const int server = Accept(listener);
+  constexpr size_t kRounds = 5, kOctets = 10'000;
+  for (size_t round = 0; round < kRounds; ++round) {
+    SendAll(client, kOctets);
+    ReceiveAll(server, kOctets);
+    SendAll(server, 1);
+    ReceiveAll(client, 1);
+    CollectFor(2 * kTimeout);
+  }
+  close(client);
+  ReceiveToEnd(server);
+  close(server);
+  CollectEnds(port, 2);
+  close(listener);
+
+  for (const Direction direction : {Direction::kActive, Direction::kPassive}) {
+    uint64_t sum = 0;
+    size_t updates = 0, idle = 0;
+    Time last{};
+    for (const auto& [kind, session] : Records(port)) {
+      if (session.direction != direction) continue;
+      if (kind == SessionRecord::Kind::kStart) continue;
+      const uint64_t since = session.initiator_octets() -
+                             (direction == Direction::kActive ? session.reported.octets_sent
+                                                              : session.reported.octets_received);
+      sum += since;
+      EXPECT_THAT(session, IsOwnedBy(getpid(), session.process->name.view()));
+      if (kind != SessionRecord::Kind::kUpdate) continue;
+      ++updates;
+      idle += since == 0;
+      if (last != Time{}) {
+        EXPECT_GE(session.ended - last, kTimeout);
+      }
+      last = session.ended;
+    }
+    EXPECT_EQ(sum, kRounds * kOctets);
+    EXPECT_GE(updates, kRounds);       // twice the timeout each round
+    EXPECT_LE(updates, 2 * kRounds + 1);
+    EXPECT_LE(idle, updates - kRounds);
+  }
+}
+
+TEST_F(IterSessionsTest, ASessionThatEndsInTimeHasNoUpdate) {
+  source_.reset();
+  Attach({.active_timeout = std::chrono::seconds(60)});
+  uint16_t port;
+  const int listener = Listen(Family::kV6, &port);
+  const int client = Connect(Family::kV6, port);
+  const int server = Accept(listener);
+  CollectFor(milliseconds(100));
+  close(client);
+  ReceiveToEnd(server);
+  close(server);
+  CollectEnds(port, 2);
+  for (const Record& record : Records(port)) EXPECT_NE(record.kind, SessionRecord::Kind::kUpdate);
+  close(listener);
+}
+
+// More than the kernel hands over at once, and than the reader takes at once.
+TEST_F(IterSessionsTest, ManySessionsAreToldOnceEach) {
+  constexpr size_t kSessions = 1500;
+  constexpr milliseconds kTimeout(1500);
+  source_.reset();
+  uint16_t port;
+  const int listener = Listen(Family::kV4, &port, 16);
+  std::vector<int> sockets;
+  for (size_t i = 0; i < kSessions; ++i) {
+    sockets.push_back(Connect(Family::kV4, port));
+    sockets.push_back(Accept(listener));
+  }
+  AttachAndFind({.active_timeout = kTimeout});
+  CollectFor(milliseconds(200));
+  EXPECT_EQ(Records(port).size(), 2 * kSessions);
+  CollectFor(kTimeout);
+  std::map<SessionId, size_t> updates;
+  for (const Record& record : Records(port)) {
+    updates[record.session.id] += record.kind == SessionRecord::Kind::kUpdate;
+  }
+  EXPECT_EQ(updates.size(), 2 * kSessions);
+  for (const auto& [id, count] : updates) EXPECT_EQ(count, 1u) << id;
+  for (const int fd : sockets) close(fd);
+  close(listener);
+  CollectEnds(port, 2 * kSessions);
+}
+
+}  // namespace
+}  // namespace sockflow::testing
