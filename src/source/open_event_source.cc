@@ -23,7 +23,8 @@ absl::StatusOr<std::unique_ptr<EventSource>> OpenPcap(const CaptureOptions& opti
                                                  .expression = options.filter},
                                       .buffer_octets = options.ring_buffer_octets,
                                       .max_sessions = options.max_sessions,
-                                      .forwarded = options.forwarded});
+                                      .forwarded = options.forwarded,
+                                      .existing = options.existing});
 }
 #else
 absl::Status WithoutPcap() {

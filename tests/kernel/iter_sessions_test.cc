@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // iter/bpf_sk_storage_map and iter/bpf_map_elem: the counters of sessions that go on.
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,7 +84,9 @@ TEST_F(IterSessionsTest, ASessionThatEndsInTimeHasNoUpdate) {
 // More than the kernel hands over at once, and than the reader takes at once.
 TEST_F(IterSessionsTest, ManySessionsAreToldOnceEach) {
   constexpr size_t kSessions = 1500;
-  constexpr milliseconds kTimeout(1500);
+  constexpr milliseconds kTimeout(3000);
+  const rlimit enough = {4 * kSessions, 4 * kSessions};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &enough), 0);
   source_.reset();
   uint16_t port;
   const int listener = Listen(Family::kV4, &port, 16);
@@ -95,7 +98,7 @@ TEST_F(IterSessionsTest, ManySessionsAreToldOnceEach) {
   AttachAndFind({.active_timeout = kTimeout});
   CollectFor(milliseconds(200));
   EXPECT_EQ(Records(port).size(), 2 * kSessions);
-  CollectFor(kTimeout);
+  CollectFor(kTimeout + kTimeout / 3);
   std::map<SessionId, size_t> updates;
   for (const Record& record : Records(port)) {
     updates[record.session.id] += record.kind == SessionRecord::Kind::kUpdate;

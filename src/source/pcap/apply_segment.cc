@@ -86,9 +86,8 @@ HandshakeTracker::Entry HandshakeTracker::Begin(const TcpSegment& segment, Emit 
   const Endpoint& responder = syn_only ? segment.destination : segment.source;
   const Ends ends = options_.ends(initiator, responder);
   const bool ours = ends.initiator || ends.responder;
-  if (ours && open_ >= std::max<size_t>(options_.max_sessions, 1)) EvictOldest(segment.at, emit);
-
-  const Entry entry = Insert(initiator, responder);
+  const Entry entry = ours ? InsertSession(initiator, responder, ends, segment.at, emit)
+                           : Insert(initiator, responder);
   entry->flows[kInitiator].BeginAt(syn_only ? segment.sequence + 1 : segment.acknowledgment);
   if (syn_only) entry->syn_payload = segment.payload_octets;
   if (!ours) {
@@ -96,11 +95,6 @@ HandshakeTracker::Entry HandshakeTracker::Begin(const TcpSegment& segment, Emit 
     Remember(Class::kStranger, entry, segment.at);
     return entry;
   }
-  ++stats_.sessions;
-  entry->number = next_number_++;
-  entry->times[kInitiator].started = segment.at;
-  // Of a socket that is connected to itself, there is one end.
-  entry->observed = {ends.initiator || entry->self, ends.responder && !entry->self};
   MoveTo(Class::kUnanswered, entry, segment.at);
   if (entry->observed[kResponder]) unproven_.emplace(entry->number, entry);
   if (entry->observed[kInitiator]) Announce(entry, kInitiator, segment.at, emit);

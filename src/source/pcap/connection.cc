@@ -79,6 +79,7 @@ SessionEvent Connection::EventOf(Side side) const {
   SessionEvent event{
       .direction = side == kInitiator || simultaneous ? Direction::kActive : Direction::kPassive,
       .announced = announced[side],
+      .existing = existing,
       .started = own.started,
       .local = endpoint(side),
       .remote = endpoint(Other(side)),

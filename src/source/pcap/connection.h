@@ -114,6 +114,7 @@ struct Connection {
   bool answered : 1 = false;       // by SYN+ACK, or it went on as if it were
   bool done : 1 = false;           // the handshake, on both sides
   bool timed : 1 = false;          // the handshake's last segment was seen: a round trip
+  bool existing : 1 = false;  // it was open before the capture: its sequence numbers are not known
   bool closed_at_once : 1 = false;  // no FIN acknowledges the other
   Side first_fin : 1 = kInitiator;  // who sent it
 

@@ -46,6 +46,33 @@ HandshakeTracker::Entry HandshakeTracker::Insert(const Endpoint& initiator,
   return entry;
 }
 
+// One of ours: with a number, and room made for it.
+HandshakeTracker::Entry HandshakeTracker::InsertSession(const Endpoint& initiator,
+                                                        const Endpoint& responder, Ends ends, Time at,
+                                                        Emit emit) {
+  if (open_ >= std::max<size_t>(options_.max_sessions, 1)) EvictOldest(at, emit);
+  const Entry entry = Insert(initiator, responder);
+  ++stats_.sessions;
+  entry->number = next_number_++;
+  entry->times[kInitiator].started = at;
+  // Of a socket that is connected to itself, there is one end.
+  entry->observed = {ends.initiator || entry->self, ends.responder && !entry->self};
+  return entry;
+}
+
+void HandshakeTracker::Adopt(const Endpoint& initiator, const Endpoint& responder, Time at, Emit emit) {
+  if (table_.contains(Tuple(initiator, responder))) return;
+  const Ends ends = options_.ends(initiator, responder);
+  if (!ends.initiator && !ends.responder) return;
+  const Entry entry = InsertSession(initiator, responder, ends, at, emit);
+  entry->existing = entry->answered = entry->done = true;
+  entry->times = {Connection::Times{at, at}, Connection::Times{at, at}};
+  MoveTo(Class::kEstablished, entry, at);
+  for (const Side side : {kInitiator, kResponder}) {
+    if (entry->observed[side]) Announce(entry, side, at, emit);
+  }
+}
+
 void HandshakeTracker::MoveTo(Class wait, Entry entry, Time now) {
   Connections& list = lists_[wait];
   list.splice(list.end(), lists_[entry->wait], entry);
@@ -117,6 +144,7 @@ void HandshakeTracker::Announce(Entry entry, Side side, Time at, Emit emit) {
   SessionEvent event = entry->EventOf(side);
   event.kind = event.direction == Direction::kActive ? SessionEvent::Kind::kConnect
                                                      : SessionEvent::Kind::kEstablished;
+  if (event.existing) event.kind = SessionEvent::Kind::kExisting;
   event.id = IdOf(*entry, side);
   event.at = std::max(at, event.started);
   event.announced = false;

@@ -84,6 +84,10 @@ class HandshakeTracker {
   // Here and below `emit` must not call the tracker.
   void Apply(const TcpSegment& segment, Emit emit);
 
+  // A session that the host had open when the capture began, if no segment has told of it. Its payload
+  // counts from the first segment on that is seen.
+  void Adopt(const Endpoint& initiator, const Endpoint& responder, Time at, Emit emit);
+
   // The handshake of this session's responder is done: told by the host before a segment shows it.
   void Established(SessionId responder, Time at, Emit emit);
 
@@ -115,6 +119,7 @@ class HandshakeTracker {
 
   // The table and its times (handshake_tracker.cc).
   Entry Insert(const Endpoint& initiator, const Endpoint& responder);
+  Entry InsertSession(const Endpoint& initiator, const Endpoint& responder, Ends ends, Time at, Emit emit);
   void MoveTo(Connection::Class wait, Entry entry, Time now);
   void Remember(Connection::Class memory, Entry entry, Time now);
   void Forget(Entry entry);

@@ -32,6 +32,15 @@ struct Finding {
   bool established = false;                         // the host says that its handshake is done
 };
 
+// A session that the host has open, and a process that holds it.
+struct OpenSession {
+  Direction direction = Direction::kActive;
+  Endpoint local;
+  Endpoint remote;
+  std::optional<Process> process;  // none: it waits to be accepted, is closed already, or may not be seen
+  uint64_t socket_cookie = 0;
+};
+
 // Finds who owns the sockets of sessions that were seen as packets. One leaf implements it for each
 // platform. Rather says nothing than something wrong. Used by one thread; may have one of its own for what
 // is slow, and bounds all that it remembers.
@@ -63,6 +72,10 @@ class OwnerFinder {
 
   // Whether the host has this socket, not closed. True also if it cannot tell.
   virtual bool HasSocket(const Endpoint& local, const Endpoint& remote) = 0;
+
+  // All sessions of the host, now. On a host with many processes it takes a while: for when a capture
+  // begins.
+  virtual std::vector<OpenSession> OpenSessions() = 0;
 
   // What could not be found out, by reason: "owner_events_lost", ...
   virtual std::vector<LossCounter> losses() = 0;

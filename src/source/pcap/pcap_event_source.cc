@@ -5,7 +5,11 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "fmt/format.h"
+#include "source/interfaces.h"
+#include "source/pcap/owners/socket_ends.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow::pcap {
@@ -147,7 +151,61 @@ void PcapEventSource::ReadPackets(Time now) {
   }
 }
 
+// What a filter in libpcap's language would keep of them nobody can tell.
+std::vector<OpenSession> PcapEventSource::FindExisting() {
+  if (!options_.existing || !options_.filter.expression.empty()) return {};
+  std::vector<OpenSession> sessions = owners_->OpenSessions();
+  const std::vector<IpAddress>& hosts = options_.filter.hosts;
+  absl::flat_hash_set<IpAddress> ours;
+  bool loopback = false;
+  for (const std::string& name : options_.interfaces) {
+    const auto interface = FindInterface(name);
+    if (!interface.ok()) continue;
+    ours.insert(interface->addresses.begin(), interface->addresses.end());
+    loopback = loopback || interface->is_loopback;
+  }
+  std::erase_if(sessions, [&](const OpenSession& session) {
+    const IpAddress& local = session.local.address;
+    const auto is_chosen = [&](const IpAddress& host) {
+      return host == local || host == session.remote.address;
+    };
+    if (!hosts.empty() && std::ranges::none_of(hosts, is_chosen)) return true;
+    // Packets between addresses of the host itself pass its loopback interface.
+    const bool inside = local.is_loopback() || local_.Contains(session.remote.address, now_);
+    return !options_.interfaces.empty() && (inside ? !loopback : !ours.contains(local));
+  });
+  return sessions;
+}
+
+void PcapEventSource::Adopt(const std::vector<OpenSession>& sessions, Deliver deliver) {
+  absl::flat_hash_map<SocketEnds, const OpenSession*> by_ends;
+  for (const OpenSession& session : sessions) by_ends[{session.local, session.remote}] = &session;
+  for (const OpenSession& session : sessions) {
+    const bool active = session.direction == Direction::kActive;
+    tracker_.Adopt(active ? session.local : session.remote, active ? session.remote : session.local, now_,
+                   [&](const SessionEvent& event) {
+                     SessionEvent told = event;
+                     const auto found = by_ends.find({event.local, event.remote});
+                     if (found != by_ends.end()) {
+                       told.socket_cookie = found->second->socket_cookie;
+                       told.process = found->second->process;
+                       if (told.process) told.attribution = Attribution::kHolder;
+                     }
+                     OnEvent(told, deliver);
+                   });
+  }
+}
+
 absl::Status PcapEventSource::Poll(Duration wait, Deliver deliver) {
+  if (!begun_) {
+    begun_ = true;
+    now_ = Now();
+    // Between the two a session may begin: its packets then tell of it first.
+    const std::vector<OpenSession> existing = FindExisting();
+    const absl::Status polled = Poll(Duration::zero(), deliver);
+    Adopt(existing, deliver);
+    return polled;
+  }
   RestUntilThereIsWork(wait, Now());
   const Time before = std::exchange(now_, Now());
   ReadPackets(now_);

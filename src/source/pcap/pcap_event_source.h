@@ -27,6 +27,7 @@ class PcapEventSource : public EventSource {
     size_t buffer_octets = 4 << 20;  // of each interface
     size_t max_sessions = 262'144;
     bool forwarded = false;  // sessions between other hosts, too
+    bool existing = true;    // sessions that are open already, too
   };
 
   // The error is LiveCapture's; all interfaces must be there at the start.
@@ -55,6 +56,8 @@ class PcapEventSource : public EventSource {
   void ReadPackets(Time now);
   void Reopen(Tap& tap, Time now);
   void CountDrops(Tap& tap);
+  std::vector<OpenSession> FindExisting();
+  void Adopt(const std::vector<OpenSession>& sessions, Deliver deliver);
   void OnEvent(const SessionEvent& event, Deliver deliver);
   void OnFinding(const Finding& finding, Time now, Deliver deliver);
 
@@ -70,6 +73,7 @@ class PcapEventSource : public EventSource {
   std::vector<int> descriptors_;      // of one rest
   // Owners of responders' ends whose handshake is not known to be done: they are no sessions yet.
   absl::flat_hash_map<SessionId, Finding> early_findings_;
+  bool begun_ = false;  // polled once
   bool quiet_ = false;  // nothing came in the last round
   bool few_ = true;
   uint64_t events_ = 0;

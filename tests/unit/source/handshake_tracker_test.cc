@@ -280,6 +280,40 @@ TEST_F(HandshakeTrackerTest, SessionsThatBeganBeforeAreCountedOnce) {
   EXPECT_EQ(tracker_->size(), 0u);
 }
 
+TEST_F(HandshakeTrackerTest, ASessionThatIsOpenAlreadyIsAdopted) {
+  Begin(kBoth);
+  Adopt(Milliseconds(5));
+  EXPECT_THAT(Told(), ElementsAre("5 existing 2 C>S", "5 existing 3 S<C"));
+  EXPECT_TRUE(last_.existing);
+  Send("8 C F; 9 S F; 10 C A");
+  EXPECT_THAT(Told(), ElementsAre("9 close 2 C>S from 5 local-fin FIN_WAIT2 0/0 fin",
+                                  "9 close 3 S<C from 5 remote-fin LAST_ACK 0/0 fin"));
+  EXPECT_TRUE(last_.existing);
+  EXPECT_EQ(stats().unknown_session, 0u);
+
+  Begin(kServer, EverySegment());
+  Adopt(Milliseconds(5));
+  Send("6 C D/5; 7 S D/7; 8 C R");
+  EXPECT_THAT(Told(), ElementsAre("5 existing 3 S<C",
+                                  "8 close 3 S<C from 5 remote-reset ESTABLISHED 7/5 packets 1/2 error 104"));
+}
+
+TEST_F(HandshakeTrackerTest, WhatSegmentsToldOfIsNotAdopted) {
+  Begin(kBoth);
+  Send("0 C S; 1 S SA; 2 C F");
+  Told();
+  Adopt(Milliseconds(5));
+  EXPECT_THAT(Told(), IsEmpty());
+  Send("6 S F");
+  EXPECT_EQ(Told().size(), 2u);
+  Adopt(Milliseconds(7));
+  EXPECT_THAT(Told(), IsEmpty()) << "it is over";
+  Begin(Observed{});
+  Adopt(Milliseconds(7));
+  EXPECT_THAT(Told(), IsEmpty());
+  EXPECT_EQ(tracker_->size(), 0u);
+}
+
 TEST_F(HandshakeTrackerTest, ANewSessionAfterOneThatBeganBefore) {
   EXPECT_THAT(Run(kClient, "0 C F; 1 C S; 2 S SA"), ElementsAre("1 connect 2 C>S"));
   EXPECT_THAT(Run(kClient, "0 C F; 1 S SA ack=1"), ElementsAre("1 connect 2 C>S"));

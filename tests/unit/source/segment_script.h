@@ -132,6 +132,7 @@ inline std::string ToText(const SessionEvent& event) {
       close                                            ? "close"
       : event.kind == SessionEvent::Kind::kConnect     ? "connect"
       : event.kind == SessionEvent::Kind::kEstablished ? "established"
+      : event.kind == SessionEvent::Kind::kExisting    ? "existing"
                                                        : "?",
       event.id, side(event.local), event.direction == Direction::kActive ? ">" : "<",
       side(event.remote));
@@ -182,6 +183,7 @@ class TrackerTest : public ::testing::Test {
       last_ = event;
     };
   }
+  void Adopt(Time at) { tracker_->Adopt(script_.client, script_.server, at, Tell()); }
   void Send(std::string_view text) {
     for (const TcpSegment& segment : script_.Read(text)) tracker_->Apply(segment, Tell());
   }

@@ -35,6 +35,7 @@ class LinuxOwnerFinder : public OwnerFinder {
   Duration patience() const override;
   std::vector<int> descriptors() const override;
   bool HasSocket(const Endpoint& local, const Endpoint& remote) override;
+  std::vector<OpenSession> OpenSessions() override;
   std::vector<LossCounter> losses() override;
   std::string description() const override { return description_; }
 
@@ -103,6 +104,7 @@ class LinuxOwnerFinder : public OwnerFinder {
   Time cpus_checked_{};
   uint64_t events_lost_ = 0;
   uint64_t scans_refused_ = 0;
+  uint64_t lists_refused_ = 0;
 };
 
 }  // namespace sockflow::pcap

@@ -9,6 +9,7 @@
 
 #include "fmt/format.h"
 #include "source/pcap/owners/linux_owner_finder.h"
+#include "source/pcap/owners/open_sessions.h"
 #include "source/pcap/owners/trace_directory.h"
 
 namespace sockflow::pcap {
@@ -377,8 +378,17 @@ bool LinuxOwnerFinder::HasSocket(const Endpoint& local, const Endpoint& remote) 
   return socket && socket->state != TcpState::kTimeWait && socket->state != TcpState::kClose;
 }
 
+std::vector<OpenSession> LinuxOwnerFinder::OpenSessions() {
+  if (!tables_) return {};
+  auto sessions = FindOpenSessions(*tables_, SocketHolders(), reader_);
+  if (sessions.ok()) return *std::move(sessions);
+  ++lists_refused_;
+  return {};
+}
+
 std::vector<LossCounter> LinuxOwnerFinder::losses() {
   return {{"owner_events_lost", events_lost_}, {"owner_scans_refused", scans_refused_},
+          {"socket_list_refused", lists_refused_},
           {"owner_table_full", watched_.forgotten()}};
 }
 

@@ -38,11 +38,15 @@ class SocketTables {
   // All listening sockets.
   absl::StatusOr<std::vector<SocketFacts>> Listening();
 
+  // All sockets of sessions that are past their SYN and not over.
+  absl::StatusOr<std::vector<SocketFacts>> Connected();
+
  private:
   explicit SocketTables(FileDescriptor netlink) : netlink_(std::move(netlink)) {}
   // Where none has these ends the kernel answers with one that listens at `local`.
   std::optional<SocketFacts> Ask(const Endpoint& local, const Endpoint& remote);
-  absl::Status List(uint8_t family, std::vector<SocketFacts>& sockets);
+  absl::StatusOr<std::vector<SocketFacts>> List(uint32_t states);
+  absl::Status List(uint8_t family, uint32_t states, std::vector<SocketFacts>& sockets);
 
   FileDescriptor netlink_;
   uint32_t sequence_ = 0;

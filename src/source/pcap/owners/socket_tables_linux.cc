@@ -56,6 +56,8 @@ SocketFacts ReadSocket(const nlmsghdr* header) {
   return facts;
 }
 
+constexpr uint32_t StateBit(TcpState state) { return 1U << static_cast<int>(state); }
+
 bool HoldsSocket(const nlmsghdr* header) {
   return header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
          header->nlmsg_len >= NLMSG_LENGTH(sizeof(inet_diag_msg));
@@ -123,24 +125,40 @@ std::optional<SocketFacts> SocketTables::Ask(const Endpoint& local, const Endpoi
 }
 
 absl::StatusOr<std::vector<SocketFacts>> SocketTables::Listening() {
+  return List(StateBit(TcpState::kListen));
+}
+
+absl::StatusOr<std::vector<SocketFacts>> SocketTables::Connected() {
+  auto sockets = List(StateBit(TcpState::kEstablished) | StateBit(TcpState::kFinWait1) |
+                      StateBit(TcpState::kFinWait2) | StateBit(TcpState::kCloseWait) |
+                      StateBit(TcpState::kLastAck) | StateBit(TcpState::kClosing));
+  if (!sockets.ok()) return sockets;
+  // What waits out its time is shown in the state that it left, and is no socket any more.
+  std::erase_if(*sockets, [](const SocketFacts& socket) {
+    return socket.state == TcpState::kFinWait2 && socket.inode == 0;
+  });
+  return sockets;
+}
+
+absl::StatusOr<std::vector<SocketFacts>> SocketTables::List(uint32_t states) {
   std::vector<SocketFacts> sockets;
   for (const uint8_t family : {AF_INET, AF_INET6}) {
-    const absl::Status status = List(family, sockets);
+    const absl::Status status = List(family, states, sockets);
     if (!status.ok()) return status;
   }
   return sockets;
 }
 
-absl::Status SocketTables::List(uint8_t family, std::vector<SocketFacts>& sockets) {
+absl::Status SocketTables::List(uint8_t family, uint32_t states, std::vector<SocketFacts>& sockets) {
   Request request = NewRequest(family, NLM_F_DUMP, ++sequence_);
-  request.body.idiag_states = 1U << static_cast<int>(TcpState::kListen);
+  request.body.idiag_states = states;
   if (send(netlink_.get(), &request, sizeof(request), 0) != sizeof(request)) {
-    return absl::ErrnoToStatus(errno, "cannot ask for listening sockets (NETLINK_SOCK_DIAG)");
+    return absl::ErrnoToStatus(errno, "cannot ask for a list of sockets (NETLINK_SOCK_DIAG)");
   }
   alignas(nlmsghdr) char buffer[32 << 10];
   for (;;) {
     const ssize_t length = recv(netlink_.get(), buffer, sizeof(buffer), 0);
-    if (length <= 0) return absl::ErrnoToStatus(errno, "no answer about listening sockets (NETLINK_SOCK_DIAG)");
+    if (length <= 0) return absl::ErrnoToStatus(errno, "no list of sockets came (NETLINK_SOCK_DIAG)");
     auto left = static_cast<unsigned>(length);
     for (const auto* header = reinterpret_cast<const nlmsghdr*>(buffer); NLMSG_OK(header, left);
          header = NLMSG_NEXT(header, left)) {
@@ -148,7 +166,7 @@ absl::Status SocketTables::List(uint8_t family, std::vector<SocketFacts>& socket
       if (header->nlmsg_type == NLMSG_DONE) return absl::OkStatus();
       if (header->nlmsg_type == NLMSG_ERROR) {
         const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(header));
-        return absl::ErrnoToStatus(-error->error, "the kernel does not list its listening sockets");
+        return absl::ErrnoToStatus(-error->error, "the kernel does not list its sockets");
       }
       if (HoldsSocket(header)) sockets.push_back(ReadSocket(header));
     }
