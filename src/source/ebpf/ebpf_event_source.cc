@@ -186,6 +186,7 @@ void EbpfEventSource::FindExisting(absl::FunctionRef<void(const SessionEvent&)> 
     if (!done.ok()) spdlog::warn("older sessions are told as they end: {}", std::string(done.message()));
   }
   find_existing_.clear();
+  spdlog::info("older sessions: {} found", events_);
 }
 
 void EbpfEventSource::TellUpdates(absl::FunctionRef<void(const SessionEvent&)> deliver) {

@@ -180,7 +180,15 @@ std::vector<OpenSession> PcapEventSource::FindExisting() {
 void PcapEventSource::Adopt(const std::vector<OpenSession>& sessions, Deliver deliver) {
   absl::flat_hash_map<SocketEnds, const OpenSession*> by_ends;
   for (const OpenSession& session : sessions) by_ends[{session.local, session.remote}] = &session;
+  for (const TcpSegment& segment : segments_) {
+    if ((segment.flags & kSyn) == 0) continue;
+    by_ends.erase({segment.source, segment.destination});
+    by_ends.erase({segment.destination, segment.source});
+  }
+  size_t found_sessions = 0;
   for (const OpenSession& session : sessions) {
+    if (!by_ends.contains({session.local, session.remote})) continue;
+    ++found_sessions;
     const bool active = session.direction == Direction::kActive;
     tracker_.Adopt(active ? session.local : session.remote, active ? session.remote : session.local, now_,
                    [&](const SessionEvent& event) {
@@ -194,19 +202,18 @@ void PcapEventSource::Adopt(const std::vector<OpenSession>& sessions, Deliver de
                      OnEvent(told, deliver);
                    });
   }
+  spdlog::info("older sessions: {} found", found_sessions);
 }
 
 absl::Status PcapEventSource::Poll(Duration wait, Deliver deliver) {
-  if (!begun_) {
-    begun_ = true;
-    now_ = Now();
-    // Between the two a session may begin: its packets then tell of it first.
-    const std::vector<OpenSession> existing = FindExisting();
-    const absl::Status polled = Poll(Duration::zero(), deliver);
-    Adopt(existing, deliver);
-    return polled;
+  // Listed before packets are read: of a session that began after the capture its SYN is among them.
+  std::vector<OpenSession> existing;
+  const bool begins = !std::exchange(begun_, true);
+  if (begins) {
+    existing = FindExisting();
+  } else {
+    RestUntilThereIsWork(wait, Now());
   }
-  RestUntilThereIsWork(wait, Now());
   const Time before = std::exchange(now_, Now());
   ReadPackets(now_);
   const auto on_event = [this, deliver](const SessionEvent& event) { OnEvent(event, deliver); };
@@ -215,6 +222,7 @@ absl::Status PcapEventSource::Poll(Duration wait, Deliver deliver) {
   };
   // What the kernel tells of these packets' sockets it told before it sent them.
   owners_->Poll(now_, found);
+  if (begins && options_.existing) Adopt(existing, deliver);
   for (const TcpSegment& segment : segments_) tracker_.Apply(segment, on_event);
   if (!segments_.empty()) owners_->Poll(now_, found);
   tracker_.Expire(now_, on_event);

@@ -12,7 +12,8 @@
 namespace sockflow::pcap {
 
 // All sessions of the host's network namespace, each with the oldest of the processes that hold it, as far
-// as pids tell. Sessions on a port that somebody listens on count as accepted.
+// as pids tell. Which of them were accepted is inferred: from ports that somebody listens on, else from what
+// is known of the other end.
 absl::StatusOr<std::vector<OpenSession>> FindOpenSessions(SocketTables& tables, const SocketHolders& holders,
                                                           ProcessReader& reader);
 

@@ -1,11 +1,45 @@
 // SPDX-License-Identifier: MIT
+#include <fstream>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "source/pcap/owners/open_sessions.h"
+#include "source/pcap/owners/socket_ends.h"
 
 namespace sockflow::pcap {
+
+namespace {
+
+// Who called connect() the kernel does not tell.
+class Directions {
+ public:
+  Directions(const std::vector<SocketFacts>& listening, const std::vector<SocketFacts>& connected) {
+    for (const SocketFacts& socket : listening) served_.insert(socket.local.port);
+    for (const SocketFacts& socket : connected) inodes_[{socket.local, socket.remote}] = socket.inode;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first_chosen_;
+  }
+
+  Direction Of(const SocketFacts& socket) const {
+    return IsAccepted(socket) ? Direction::kPassive : Direction::kActive;
+  }
+
+ private:
+  bool IsAccepted(const SocketFacts& socket) const {
+    if (served_.contains(socket.local.port)) return true;
+    // Of two sockets of this host the one that connected was made first.
+    const auto peer = inodes_.find({socket.remote, socket.local});
+    if (peer != inodes_.end()) return socket.inode == 0 || (peer->second != 0 && socket.inode > peer->second);
+    // A port that the system does not choose for who connects; its listener is gone.
+    return socket.local.port < first_chosen_;
+  }
+
+  absl::flat_hash_set<uint16_t> served_;
+  absl::flat_hash_map<SocketEnds, uint32_t> inodes_;
+  uint16_t first_chosen_ = 32'768;
+};
+
+}  // namespace
 
 absl::StatusOr<std::vector<OpenSession>> FindOpenSessions(SocketTables& tables, const SocketHolders& holders,
                                                           ProcessReader& reader) {
@@ -14,9 +48,7 @@ absl::StatusOr<std::vector<OpenSession>> FindOpenSessions(SocketTables& tables, 
   absl::StatusOr<std::vector<SocketFacts>> connected = tables.Connected();
   if (!connected.ok()) return connected.status();
 
-  absl::flat_hash_set<uint16_t> served;
-  for (const SocketFacts& socket : *listening) served.insert(socket.local.port);
-
+  const Directions directions(*listening, *connected);
   absl::flat_hash_map<uint32_t, uint32_t> pid_of;  // by inode
   for (const SocketFacts& socket : *connected) {
     if (socket.inode != 0) pid_of[socket.inode] = 0;
@@ -36,7 +68,7 @@ absl::StatusOr<std::vector<OpenSession>> FindOpenSessions(SocketTables& tables, 
   sessions.reserve(connected->size());
   for (const SocketFacts& socket : *connected) {
     OpenSession session{
-        .direction = served.contains(socket.local.port) ? Direction::kPassive : Direction::kActive,
+        .direction = directions.Of(socket),
         .local = socket.local,
         .remote = socket.remote,
         .socket_cookie = socket.cookie};
