@@ -56,6 +56,14 @@ Attribution AttributionOf(const tcp_event& event) {
   return accepted ? Attribution::kCaller : Attribution::kListener;
 }
 
+// A socket that a listener begot does not count the SYN+ACK: its request sent that before it was there
+// (tcp_make_synack()).
+uint64_t PacketsSent(const tcp_event& event) {
+  const bool has_facts = event.kind == TCP_EVENT_CLOSE || event.kind == TCP_EVENT_UPDATE ||
+                         event.kind == TCP_EVENT_EXISTING;
+  return uint64_t{event.packets_sent} + (has_facts && event.direction == TCP_EVENT_PASSIVE ? 1 : 0);
+}
+
 }  // namespace
 
 SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
@@ -78,7 +86,7 @@ SessionEvent FromTcpEvent(const tcp_event& event, const WallClock& clock) {
       .remote = {AddressOf(event.family, event.remote_address), event.remote_port},
       .tcp = {.octets_sent = event.octets_sent,
               .octets_received = event.octets_received,
-              .packets_sent = event.packets_sent,
+              .packets_sent = PacketsSent(event),
               .packets_received = event.packets_received,
               .retransmitted_packets = event.retransmitted_packets,
               .smoothed_rtt_us = event.smoothed_rtt_us,

@@ -53,10 +53,44 @@ TEST(FromTcpEventTest, TupleTimesAndFacts) {
   EXPECT_TRUE(result.tcp.fin_received);
   EXPECT_EQ(result.tcp.octets_sent, 1u);
   EXPECT_EQ(result.tcp.octets_received, 2u);
-  EXPECT_EQ(result.tcp.packets_sent, 3u);
+  EXPECT_EQ(result.tcp.packets_sent, 4u) << "and the SYN+ACK";
   EXPECT_EQ(result.tcp.packets_received, 4u);
   EXPECT_EQ(result.tcp.error, 104);
   EXPECT_FALSE(result.process.has_value());
+}
+
+TEST(FromTcpEventTest, AnActiveSocketCountsItsSyn) {
+  tcp_event event = AnEvent();
+  event.kind = TCP_EVENT_CLOSE;
+  event.direction = TCP_EVENT_ACTIVE;
+  event.packets_sent = 3;
+  EXPECT_EQ(FromTcpEvent(event, WallClock()).tcp.packets_sent, 3u);
+}
+
+TEST(FromTcpEventTest, WhoHoldsAnOlderSocketIsAGuess) {
+  tcp_event event = AnEvent();
+  event.kind = TCP_EVENT_EXISTING;
+  event.direction = TCP_EVENT_PASSIVE;
+  event.flags = TCP_EVENT_OWNED | TCP_EVENT_HELD | TCP_EVENT_UNSEEN_START;
+  SessionEvent result = FromTcpEvent(event, WallClock());
+  EXPECT_EQ(result.kind, SessionEvent::Kind::kExisting);
+  EXPECT_TRUE(result.existing);
+  EXPECT_EQ(result.attribution, Attribution::kHolder);
+  event.kind = TCP_EVENT_UPDATE;
+  event.flags = TCP_EVENT_OWNED | TCP_EVENT_ACCEPTED;
+  result = FromTcpEvent(event, WallClock());
+  EXPECT_EQ(result.kind, SessionEvent::Kind::kUpdate);
+  EXPECT_FALSE(result.existing);
+  EXPECT_EQ(result.attribution, Attribution::kCaller);
+}
+
+TEST(FromTcpEventTest, AKilledOwnerIsTheCauseUnlessThePeerWasFirst) {
+  tcp_event event = AnEvent();
+  event.kind = TCP_EVENT_CLOSE;
+  event.flags = TCP_EVENT_OWNED | TCP_EVENT_ACCEPTED | TCP_EVENT_OWNER_KILLED;
+  EXPECT_EQ(FromTcpEvent(event, WallClock()).end_cause, EndCause::kOwnerKilled);
+  event.error = 104;
+  EXPECT_EQ(FromTcpEvent(event, WallClock()).end_cause, EndCause::kNone);
 }
 
 TEST(FromTcpEventTest, MappedAddressBecomesIpv4) {
