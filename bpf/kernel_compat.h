@@ -28,6 +28,23 @@ const volatile bool has_socket_cookie = true;
  */
 #define READ(typed, pointer, field) ((typed) ? (pointer)->field : BPF_CORE_READ(pointer, field))
 
+/*
+ * kernfs_node.parent is __parent from 6.15 on, commit 633488947ef6 ("kernfs: Use RCU to access
+ * kernfs_node::parent"). Fields are read by copying, which needs no RCU annotation.
+ */
+struct kernfs_node___before_6_15 {
+	struct kernfs_node *parent;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
+{
+	struct kernfs_node___before_6_15 *old = (void *)node;
+
+	if (bpf_core_field_exists(old->parent))
+		return BPF_CORE_READ(old, parent);
+	return BPF_CORE_READ(node, __parent);
+}
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6

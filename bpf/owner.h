@@ -25,6 +25,7 @@ static __always_inline void read_typed_task(struct tcp_event_owner *owner, struc
 	if (!parent_leader)
 		return;
 	owner->start_time_ns = leader->start_boottime;
+	owner->exec_id = task->self_exec_id;
 	owner->parent_tgid = parent->tgid;
 	bpf_probe_read_kernel(&owner->name, sizeof(owner->name), leader->comm);
 	bpf_probe_read_kernel(&owner->parent_name, sizeof(owner->parent_name), parent_leader->comm);
@@ -37,6 +38,7 @@ static __always_inline void read_task(struct tcp_event_owner *owner, struct task
 	struct task_struct *parent_leader = BPF_CORE_READ(parent, group_leader);
 
 	owner->start_time_ns = BPF_CORE_READ(leader, start_boottime);
+	owner->exec_id = BPF_CORE_READ(task, self_exec_id);
 	owner->parent_tgid = BPF_CORE_READ(parent, tgid);
 	BPF_CORE_READ_INTO(&owner->name, leader, comm);
 	BPF_CORE_READ_INTO(&owner->parent_name, parent_leader, comm);

@@ -6,6 +6,7 @@
  *   owner.h        who runs
  *   session.h      what is remembered of a socket
  *   emit.h         events
+ *   process.h      the program that runs: path, command line, cgroup
  *   transitions.h  what each moment means
  *   hooks/         one file for each kernel function or tracepoint: which moment it is
  */
@@ -16,6 +17,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "process_description.h"
 #include "tcp_event.h"
 
 #include "kernel_compat.h"
@@ -25,6 +27,8 @@
 #include "owner.h"
 
 #include "emit.h"
+
+#include "process.h"
 
 #include "transitions.h"
 

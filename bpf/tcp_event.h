@@ -44,6 +44,7 @@ enum tcp_event_flags {
 struct tcp_event_owner {
 	__u64 start_time_ns; /* of the process; CLOCK_BOOTTIME */
 	__u64 cgroup_id;
+	__u64 exec_id; /* changes when the process executes another program */
 	__u32 tgid;
 	__u32 tid;
 	__u32 parent_tgid;
@@ -93,6 +94,7 @@ enum tcp_loss {
 	TCP_LOSS_TABLE_FULL,             /* no room for the session in the hash: it is not seen */
 	TCP_LOSS_STORAGE_UNAVAILABLE,    /* the kernel had no memory for socket storage: not seen */
 	TCP_LOSS_UNSEEN_START,           /* told at its end only: without owner, and when it began */
+	TCP_LOSS_RING_BUFFER_FULL_PROCESS, /* a process is not described; its next session tries again */
 	TCP_LOSS_REASONS,
 };
 
@@ -115,11 +117,11 @@ enum consumer_state {
 #else
 #define SOCKFLOW_ASSERT _Static_assert
 #endif
-SOCKFLOW_ASSERT(sizeof(struct tcp_event_owner) == 80, "layout shared with the agent");
-SOCKFLOW_ASSERT(sizeof(struct tcp_event) == 208, "layout shared with the agent");
+SOCKFLOW_ASSERT(sizeof(struct tcp_event_owner) == 88, "layout shared with the agent");
+SOCKFLOW_ASSERT(sizeof(struct tcp_event) == 216, "layout shared with the agent");
 SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, owner) == 56, "layout shared with the agent");
-SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, family) == 160, "layout shared with the agent");
-SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, flags) == 200, "layout shared with the agent");
+SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, family) == 168, "layout shared with the agent");
+SOCKFLOW_ASSERT(__builtin_offsetof(struct tcp_event, flags) == 208, "layout shared with the agent");
 #undef SOCKFLOW_ASSERT
 
 #endif /* SOCKFLOW_BPF_TCP_EVENT_H */

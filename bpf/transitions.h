@@ -30,6 +30,7 @@ static __always_inline void count_rescue(bool again)
 static __always_inline void adopt_current(struct session *s, bool typed)
 {
 	read_current_owner(&s->owner, typed);
+	describe_current(&s->owner);
 	s->owned = 1;
 	s->held = 0;
 }
@@ -76,10 +77,12 @@ static __always_inline void add_listener(struct sock *sk, struct task_struct *ta
 	 * by nobody and its sockets are named when they are accepted.
 	 */
 	read_listener_key(&key, sk);
-	if (task)
+	if (task) {
 		read_owner_of(&owner, task);
-	else
+	} else {
 		read_current_owner(&owner, typed);
+		describe_current(&owner);
+	}
 	if (bpf_map_update_elem(&hashed_listeners, &key, &owner, task ? BPF_NOEXIST : BPF_ANY) && !task)
 		count_loss(TCP_LOSS_TABLE_FULL);
 }
@@ -236,6 +239,7 @@ static __always_inline void on_accept(struct sock *sk, bool typed)
 	struct tcp_event_owner owner = {};
 
 	read_current_owner(&owner, typed);
+	describe_current(&owner);
 	s->owner = owner;
 	s->owned = 1;
 	s->held = 0;

@@ -134,6 +134,12 @@ struct Config {
     friend bool operator==(const Capture&, const Capture&) = default;
   } capture;
 
+  struct ProcessFacts {
+    bool command_line = false;
+    uint32_t command_line_max_bytes = 0;
+    friend bool operator==(const ProcessFacts&, const ProcessFacts&) = default;
+  } process;
+
   struct Exporter {
     Duration interval{};            // how long a record may wait for its message to fill
     uint32_t chunk_size = 0;        // most records in a message; 0: as many as fit

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <vector>
+
+#include "sockflow/loss_counter.h"
 #include "sockflow/session.h"
 
 namespace sockflow {
@@ -11,6 +14,8 @@ class Enricher {
  public:
   virtual ~Enricher() = default;
   virtual void Enrich(Session& session) = 0;
+  // What it could not find out, always the same reasons in the same order.
+  virtual std::vector<LossCounter> losses() const { return {}; }
 };
 
 }  // namespace sockflow

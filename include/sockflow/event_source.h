@@ -7,16 +7,11 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "sockflow/loss_counter.h"
 #include "sockflow/session_event.h"
 #include "sockflow/tier.h"
 
 namespace sockflow {
-
-// What a source lost, by reason. Names are stable: they go to the log, to IPFIX and to metrics.
-struct LossCounter {
-  std::string reason;  // "ring_buffer_full", ...
-  uint64_t count = 0;
-};
 
 struct SourceStats {
   uint64_t events = 0;   // delivered

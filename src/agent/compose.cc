@@ -23,6 +23,9 @@ CaptureOptions CaptureOptionsOf(const Config& config, const SessionFilter& filte
                          .max_sessions = config.capture.max_sessions,
                          .existing = config.capture.existing,
                          .active_timeout = config.exporter.active_timeout,
+                         .command_line_octets = config.process.command_line
+                                                    ? config.process.command_line_max_bytes
+                                                    : 0,
                          .interfaces = config.interfaces,
                          .filter = config.packet_filter,
                          .count_packets = config.capture.count_packets,
@@ -102,7 +105,7 @@ absl::StatusOr<Exporters> ComposeExporters(const RunOptions& options) {
 
 // What is captured, as opposed to what becomes of it: decided when the agent starts.
 auto CaptureFacts(const Config& config, bool by_packets) {
-  return std::tuple(config.capture, config.exporter.active_timeout, config.packet_filter,
+  return std::tuple(config.capture, config.process, config.exporter.active_timeout, config.packet_filter,
                     by_packets ? config.interfaces : std::vector<std::string>());
 }
 
@@ -128,9 +131,9 @@ void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filt
   }
   if (CaptureFacts(*config, by_packets) != CaptureFacts(options.config, by_packets)) {
     spdlog::warn("{} take effect when the agent is started again",
-                 by_packets
-                     ? "keys of section capture, exporter.active_timeout_seconds, bpf.filter and interface"
-                     : "keys of section capture and exporter.active_timeout_seconds");
+                 by_packets ? "keys of sections capture and process, exporter.active_timeout_seconds, "
+                              "bpf.filter and interface"
+                            : "keys of sections capture and process and exporter.active_timeout_seconds");
   }
   spdlog::info("configuration read again");
 }
@@ -168,7 +171,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   if (by_packets) filter->interface.reset();
 
   std::vector<std::unique_ptr<Enricher>> enrichers;
-  enrichers.push_back(std::make_unique<ProcessEnricher>());
+  enrichers.push_back(std::make_unique<ProcessEnricher>(ProcessEnricher::Options{
+      .command_line_octets = capture.command_line_octets}));
 
   Pipeline::Options pipeline{.sessions = {.max_sessions = config.capture.max_sessions},
                              .filter = *std::move(filter),

@@ -125,6 +125,9 @@ void Pipeline::UpdateLosses() {
   std::vector<LossCounter> counters = source_->stats().lost;
   counters.push_back({"session_evicted", sessions_.stats().evicted});
   counters.push_back({"late_accept", sessions_.stats().late});
+  for (const auto& enricher : enrichers_) {
+    for (LossCounter& loss : enricher->losses()) counters.push_back(std::move(loss));
+  }
   losses_.Update(std::move(counters), WallClockNow());
 }
 

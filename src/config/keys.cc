@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "config/values.h"
+#include "sockflow/command_line.h"
 
 namespace sockflow::config {
 namespace {
@@ -268,6 +269,24 @@ constexpr Key kKeys[] = {
      .set = [](Draft& d, const Value& v) { d.config.capture.forwarded = v.number != 0; },
      .prose = "In the tier pcap: true exports sessions between other hosts too, which pass a router\n"
               "or come from a mirror port (promiscuous mode). They have no process."},
+    {.name = "process.command_line",
+     .type = Type::kWord,
+     .default_value = "false",
+     .words = BooleanWords,
+     .set = [](Draft& d, const Value& v) { d.config.process.command_line = v.number != 0; },
+     .prose = "true looks up what each process was started with, too. Command lines may hold\n"
+              "passwords and personal data. They go out where a collector's fields name\n"
+              "SRC_PROC_CMDLINE or DST_PROC_CMDLINE."},
+    {.name = "process.command_line_max_bytes",
+     .type = Type::kNumber,
+     .default_value = "256",
+     .min = 16,
+     .max = kLongestCommandLine,
+     .set =
+         [](Draft& d, const Value& v) {
+           d.config.process.command_line_max_bytes = static_cast<uint32_t>(v.number);
+         },
+     .prose = "Most that is told of a command line. A longer one is cut and ends with \"...\"."},
     {.name = "exporter.interval_seconds",
      .type = Type::kSeconds,
      .default_value = "1",

@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<EventSource>> OpenTier(Tier tier, const CaptureOp
   return EbpfEventSource::Open(tier, {.ring_buffer_octets = options.ring_buffer_octets,
                                       .max_hashed_sessions = options.max_sessions / 4,
                                       .existing = options.existing,
-                                      .active_timeout = options.active_timeout});
+                                      .active_timeout = options.active_timeout,
+                                      .command_line_octets = options.command_line_octets});
 #else
   return absl::UnimplementedError("this sockflow was built without eBPF");
 #endif

@@ -19,6 +19,7 @@ struct CaptureOptions {
   size_t max_sessions = 262'144;
   bool existing = true;       // sessions that are older than the source, too
   Duration active_timeout{};  // after which a session that goes on is told of; 0: never
+  size_t command_line_octets = 0;  // most that is told of a process's command line; 0: none
 
   // Of the tier pcap, and of files.
   std::vector<std::string> interfaces;  // empty: all

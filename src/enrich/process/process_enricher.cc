@@ -1,13 +1,44 @@
 // SPDX-License-Identifier: MIT
 #include "enrich/process/process_enricher.h"
 
+#include <string_view>
+
+#include "sockflow/command_line.h"
+
 namespace sockflow {
+
+std::string ProcessEnricher::ExecutableOf(const Process& process) {
+  if (process.detail == nullptr) return files_.Of(process).executable;
+  const std::string& told = process.detail->executable;
+  if (!told.starts_with(kCutMark)) return told;
+  // Too long for the source. By now the process may run another program.
+  const std::string& whole = files_.Of(process).executable;
+  return whole.ends_with(std::string_view(told).substr(kCutMark.size())) ? whole : told;
+}
+
+std::string ProcessEnricher::CommandLineOf(const Process& process, const std::string& executable) {
+  if (process.detail != nullptr && !process.detail->command_line.empty()) {
+    return process.detail->command_line;
+  }
+  if (executable.empty()) return {};
+  const ProcFiles::Facts& facts = files_.Of(process);
+  // Not what another program was started with since.
+  return facts.executable == executable ? facts.command_line : std::string();
+}
 
 void ProcessEnricher::Enrich(Session& session) {
   if (!session.process) return;
-  const bool has_user = session.process->uid != kNoUid;
-  if (has_user && session.user_name.empty()) session.user_name = user_names_.NameOf(session.process->uid);
-  if (session.executable.empty()) session.executable = executables_.PathOf(*session.process);
+  const Process& process = *session.process;
+  const bool has_user = process.uid != kNoUid;
+  if (has_user && session.user_name.empty()) session.user_name = user_names_.NameOf(process.uid);
+  if (session.executable.empty()) session.executable = ExecutableOf(process);
+  if (command_lines_ && session.command_line.empty()) {
+    session.command_line = CommandLineOf(process, session.executable);
+  }
+}
+
+std::vector<LossCounter> ProcessEnricher::losses() const {
+  return {{"process_not_in_proc", files_.stats().unknown}};
 }
 
 }  // namespace sockflow

@@ -21,6 +21,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "fmt/format.h"
 #include "sockflow.skel.h"
+#include "sockflow/command_line.h"
 #include "source/ebpf/from_tcp_event.h"
 #include "source/ebpf/kernel_support.h"
 #include "source/ebpf/tier_programs.h"
@@ -43,6 +44,8 @@ constexpr Duration kNap = milliseconds(10);
 constexpr Duration kLongestSleep = std::chrono::seconds(1);
 // A napping consumer is woken when the ring buffer is this full.
 constexpr size_t kWakeupDivisor = 8;
+// Processes are described only while the ring buffer is less full than this: sessions go first.
+constexpr size_t kDescriptionDivisor = 2;
 
 // How late an update may come, in parts of the active timeout.
 constexpr int kWalksInTimeout = 30;
@@ -65,7 +68,7 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
 
 constexpr const char* kLossReasons[TCP_LOSS_REASONS] = {
     "ring_buffer_full_start", "ring_buffer_full_close", "table_full", "storage_unavailable",
-    "unseen_start",
+    "unseen_start",           "ring_buffer_full_process",
 };
 
 }  // namespace
@@ -142,6 +145,8 @@ bool EbpfEventSource::TryLoad(const TierPrograms& tier, const Helpers& helpers, 
   bpf_->rodata->tells_existing = options.existing;
   bpf_->rodata->active_timeout_ns = options.active_timeout.count();
   bpf_->rodata->wakeup_octets = options.ring_buffer_octets / kWakeupDivisor;
+  bpf_->rodata->command_line_limit = std::min(options.command_line_octets, kLongestCommandLine);
+  bpf_->rodata->description_pending_limit = options.ring_buffer_octets / kDescriptionDivisor;
   bpf_map__set_max_entries(bpf_->maps.events, options.ring_buffer_octets);
   if (!helpers.storage) {
     bpf_map__set_max_entries(bpf_->maps.hashed_sessions, options.max_hashed_sessions);
@@ -177,7 +182,9 @@ void EbpfEventSource::AttachWalks(const Options& options) {
 void EbpfEventSource::Deliver(const tcp_event& event,
                               absl::FunctionRef<void(const SessionEvent&)> deliver) {
   ++events_;
-  deliver(FromTcpEvent(event, clock_));
+  SessionEvent result = FromTcpEvent(event, clock_);
+  if (result.process) result.process->detail = processes_.Find(event.owner);
+  deliver(result);
 }
 
 void EbpfEventSource::FindExisting(absl::FunctionRef<void(const SessionEvent&)> deliver) {
@@ -311,7 +318,7 @@ int EbpfEventSource::OnRingRecord(void* context, void* data, size_t size) {
   auto* self = static_cast<EbpfEventSource*>(context);
   // The kernel half is of the same build; but were it not, its events would be read as rubbish.
   if (size != sizeof(tcp_event)) {
-    ++self->malformed_;
+    if (!self->processes_.Add(data, size)) ++self->malformed_;
     return 0;
   }
   self->Deliver(*static_cast<const tcp_event*>(data), *self->deliver_);

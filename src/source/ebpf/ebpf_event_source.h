@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/event_source.h"
+#include "source/ebpf/process_details.h"
 #include "source/ebpf/socket_walk.h"
 #include "source/ebpf/tier_programs.h"
 #include "source/wall_clock.h"
@@ -33,6 +34,8 @@ class EbpfEventSource final : public EventSource {
     bool existing = true;
     // After this time without a word of a session that goes on its counters are told; 0: never.
     Duration active_timeout{};
+    // Most octets of a process's command line that are told; 0: none.
+    size_t command_line_octets = 0;
   };
 
   // Loads and attaches the programs of the tier. The error is one sentence that says why not.
@@ -87,6 +90,7 @@ class EbpfEventSource final : public EventSource {
   int wake_fd_ = -1;
 
   WallClock clock_;
+  ProcessDetails processes_;
   // The last wait brought nothing: the next one may be a sleep.
   bool quiet_ = false;
   const absl::FunctionRef<void(const SessionEvent&)>* deliver_ = nullptr;

@@ -66,6 +66,8 @@ TEST(ConfigTest, Defaults) {
   EXPECT_EQ(config.exporter.pen, 0u);
   EXPECT_EQ(config.exporter.domain_name, "");
   EXPECT_EQ(config.exporter.shutdown_time, seconds(5));
+  EXPECT_FALSE(config.process.command_line);
+  EXPECT_EQ(config.process.command_line_max_bytes, 256u);
   EXPECT_EQ(config.log.level, LogLevel::kInfo);
   EXPECT_EQ(config.log.stats_interval, seconds(60));
 }
@@ -119,6 +121,7 @@ TEST(ConfigTest, ReadsEveryKey) {
       "  max_sessions: 1024\n"
       "  count_packets: true\n"
       "  forwarded: true\n"
+      "process: {command_line: true, command_line_max_bytes: 1024}\n"
       "exporter:\n"
       "  interval_seconds: 0.25\n"
       "  chunk_size: 65535\n"
@@ -148,6 +151,8 @@ TEST(ConfigTest, ReadsEveryKey) {
   EXPECT_EQ(config.capture.tier, Tier::kKprobe);
   EXPECT_EQ(config.capture.ring_buffer_bytes, 65536u);
   EXPECT_EQ(config.capture.max_sessions, 1024u);
+  EXPECT_TRUE(config.process.command_line);
+  EXPECT_EQ(config.process.command_line_max_bytes, 1024u);
   EXPECT_EQ(config.exporter.interval, milliseconds(250));
   EXPECT_EQ(config.exporter.chunk_size, 65535u);
   EXPECT_EQ(config.exporter.template_refresh, seconds(600));

@@ -18,7 +18,7 @@ std::string FaultsOf(std::string_view text) {
 }
 
 constexpr std::string_view kTopKeys =
-    "interface, bpf, collector, collectors, capture, exporter or log";
+    "interface, bpf, collector, collectors, capture, process, exporter or log";
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
     "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
