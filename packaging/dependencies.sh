@@ -14,7 +14,7 @@ packages_for() {
     test)
       echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
         pmacct libfixbuf-tools python3-venv golang-go ca-certificates \
-        qemu-system-x86 busybox-static libclang-rt-dev ;;
+        qemu-system-x86 busybox-static libclang-rt-dev runc ;;
     bench)
       echo libfixbuf-dev bpftrace tcpdump softflowd ;;
     *)

@@ -7,6 +7,7 @@
 
 #include "agent/collectors.h"
 #include "agent/host.h"
+#include "enrich/container/container_enricher.h"
 #include "enrich/process/process_enricher.h"
 #include "fmt/format.h"
 #include "source/interfaces.h"
@@ -173,6 +174,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   std::vector<std::unique_ptr<Enricher>> enrichers;
   enrichers.push_back(std::make_unique<ProcessEnricher>(ProcessEnricher::Options{
       .command_line_octets = capture.command_line_octets}));
+  enrichers.push_back(std::make_unique<ContainerEnricher>());
 
   Pipeline::Options pipeline{.sessions = {.max_sessions = config.capture.max_sessions},
                              .filter = *std::move(filter),

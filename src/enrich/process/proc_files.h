@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "enrich/lru_cache.h"
+#include "enrich/process/process_folder.h"
 #include "sockflow/session_event.h"
 
 namespace sockflow {
@@ -29,7 +29,7 @@ class ProcFiles {
     std::string command_line;  // as CommandLineText has it
   };
 
-  explicit ProcFiles(Options options) : options_(std::move(options)) {}
+  explicit ProcFiles(Options options) : options_(std::move(options)), facts_(options_.capacity) {}
 
   // Valid until the next call.
   const Facts& Of(const Process& process);
@@ -42,23 +42,10 @@ class ProcFiles {
   const Stats& stats() const { return stats_; }
 
  private:
-  struct Key {
-    uint32_t pid;
-    uint64_t start_time;
-    TaskName name;
-    friend bool operator==(const Key&, const Key&) = default;
-    template <typename H>
-    friend H AbslHashValue(H h, const Key& key) {
-      return H::combine(std::move(h), key.pid, key.start_time, key.name.view().size());
-    }
-  };
-  using Entries = std::list<std::pair<Key, Facts>>;
-
   Facts Read(const Process& process) const;
 
   Options options_;
-  Entries entries_;  // most recently used first
-  absl::flat_hash_map<Key, Entries::iterator> by_key_;
+  LruCache<ProcessKey, Facts> facts_;
   Stats stats_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "enrich/process/process_enricher.h"
 
+#include <string>
 #include <string_view>
 
 #include "sockflow/command_line.h"
@@ -29,8 +30,9 @@ std::string ProcessEnricher::CommandLineOf(const Process& process, const std::st
 void ProcessEnricher::Enrich(Session& session) {
   if (!session.process) return;
   const Process& process = *session.process;
-  const bool has_user = process.uid != kNoUid;
-  if (has_user && session.user_name.empty()) session.user_name = user_names_.NameOf(process.uid);
+  // The name of a user that had none when the session started may be known by now.
+  const bool has_name = !session.user_name.empty() && session.user_name != std::to_string(process.uid);
+  if (process.uid != kNoUid && !has_name) session.user_name = user_names_.NameOf(process.uid);
   if (session.executable.empty()) session.executable = ExecutableOf(process);
   if (command_lines_ && session.command_line.empty()) {
     session.command_line = CommandLineOf(process, session.executable);

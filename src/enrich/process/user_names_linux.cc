@@ -5,18 +5,27 @@
 #include <cstdio>
 #include <memory>
 #include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "enrich/process/user_names.h"
 
 namespace sockflow {
 namespace {
 
-// User namespaces make for many uids without a name; what is remembered of them is bounded.
-constexpr size_t kMaxUnknown = 65'536;
+constexpr auto kNameLifetime = std::chrono::minutes(10);
+constexpr auto kNoNameLifetime = std::chrono::minutes(1);
+constexpr auto kRefusalLifetime = std::chrono::seconds(1);
 
 }  // namespace
 
-UserNames::UserNames(std::string file) : file_(std::move(file)) { ReadIfChanged(); }
+UserNames::UserNames(std::string file, UserLookup lookup, size_t capacity)
+    : file_(std::move(file)),
+      others_(capacity),
+      has_lookup_(lookup != nullptr),
+      resolver_(std::move(lookup)) {
+  ReadIfChanged();
+}
 
 void UserNames::ReadIfChanged() {
   struct stat info;
@@ -26,7 +35,6 @@ void UserNames::ReadIfChanged() {
   const std::unique_ptr<FILE, int (*)(FILE*)> stream(fopen(file_.c_str(), "re"), fclose);
   if (stream == nullptr) return;
   names_.clear();
-  unknown_.clear();
   // The first name of a uid counts, as it does for getpwuid().
   while (const passwd* entry = fgetpwent(stream.get())) {
     names_.try_emplace(entry->pw_uid, entry->pw_name);
@@ -41,8 +49,37 @@ const std::string& UserNames::NameOf(uint32_t uid, Clock::time_point now) {
     ReadIfChanged();
     if (const auto known = names_.find(uid); known != names_.end()) return known->second;
   }
-  if (unknown_.size() >= kMaxUnknown) unknown_.clear();
-  return unknown_.try_emplace(uid, std::to_string(uid)).first->second;
+  TakeAnswers(now);
+  Entry* entry = others_.Find(uid);
+  if (entry == nullptr) entry = &others_.Put(uid, {.name = std::to_string(uid)});
+  if (has_lookup_ && !entry->asked && now >= entry->valid_to) {
+    entry->asked = resolver_.Ask(uid);
+    if (entry->asked) {
+      ++stats_.asked;
+    } else {
+      ++stats_.refused;
+      entry->valid_to = now + kRefusalLifetime;
+    }
+  }
+  return entry->name;
+}
+
+void UserNames::TakeAnswers(Clock::time_point now) {
+  for (UserResolver::Answer& answer : resolver_.TakeAnswers()) {
+    Entry* entry = others_.Find(answer.uid);
+    if (entry == nullptr) entry = &others_.Put(answer.uid, {.name = std::to_string(answer.uid)});
+    entry->asked = false;
+    entry->valid_to = now + (answer.name.ok() ? Clock::duration(kNameLifetime) : kNoNameLifetime);
+    if (answer.name.ok()) {
+      ++stats_.found;
+      entry->name = *std::move(answer.name);
+    } else if (absl::IsNotFound(answer.name.status())) {
+      ++stats_.not_found;
+      entry->name = std::to_string(answer.uid);
+    } else {
+      ++stats_.failed;  // and a name that was known stays
+    }
+  }
 }
 
 }  // namespace sockflow

@@ -6,7 +6,6 @@
 
 #include "enrich/process/process_enricher.h"
 #include "enrich/process/proc_files.h"
-#include "enrich/process/user_names.h"
 #include "gtest/gtest.h"
 
 namespace sockflow {
@@ -50,36 +49,8 @@ class FixtureTest : public ::testing::Test {
   fs::path root_;
 };
 
-using UserNamesTest = FixtureTest;
 using ProcFilesTest = FixtureTest;
 using ProcessEnricherTest = FixtureTest;
-
-TEST_F(UserNamesTest, FirstNameOfAUidAndNumbersForTheUnknown) {
-  const std::string file = root_ / "passwd";
-  std::ofstream(file) << "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\n"
-                         "# no line\nweb:x:33:33::/:/bin/sh\n";
-  UserNames names(file);
-  EXPECT_EQ(names.NameOf(0), "root");
-  EXPECT_EQ(names.NameOf(33), "web");
-  EXPECT_EQ(names.NameOf(4711), "4711");
-  EXPECT_EQ(names.NameOf(4294967295), "4294967295");
-}
-
-TEST_F(UserNamesTest, AChangedFileIsReadAgainButNotAllTheTime) {
-  const std::string file = root_ / "passwd";
-  std::ofstream(file) << "root:x:0:0:root:/root:/bin/sh\n";
-  UserNames names(file);
-  UserNames::Clock::time_point now{};
-  EXPECT_EQ(names.NameOf(1000, now), "1000");
-  std::ofstream(file, std::ios::app) << "ada:x:1000:1000::/:/bin/sh\n";
-  fs::last_write_time(file, fs::file_time_type::clock::now() + std::chrono::seconds(5));
-  EXPECT_EQ(names.NameOf(1000, now + std::chrono::milliseconds(999)), "1000");
-  EXPECT_EQ(names.NameOf(1000, now + std::chrono::seconds(1)), "ada");
-}
-
-TEST_F(UserNamesTest, AMissingFileLeavesNumbers) {
-  EXPECT_EQ(UserNames(root_ / "absent").NameOf(7), "7");
-}
 
 TEST_F(ProcFilesTest, PathIsCachedForOneLifeOfAPid) {
   AddProcess(10, "/usr/bin/curl", 500);
