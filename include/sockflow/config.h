@@ -59,6 +59,7 @@ struct EndpointConfig {
 // Which records of a session are sent; never none.
 struct RecordChoice {
   bool start = true;
+  bool update = true;  // without, the end counts all that the session carried
   bool end = true;
 
   friend bool operator==(const RecordChoice&, const RecordChoice&) = default;

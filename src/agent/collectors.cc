@@ -158,8 +158,9 @@ absl::StatusOr<std::unique_ptr<Exporter>> ComposePrinter(const Config& config,
                                                          collector::Format format) {
   std::vector<std::unique_ptr<Transport>> transports;
   transports.push_back(std::make_unique<PrintTransport>(format));
+  // All there is, elements of our own too: what is printed here needs no number that others know.
   Exporter::Options options =
-      OptionsOf(config.exporter, ipfix::Layout::OfProfile(ipfix::Profile::kProcess));
+      OptionsOf(config.exporter, ipfix::Layout::OfProfile(ipfix::Profile::kFull, ipfix::kOwn));
   options.interval = std::min(options.interval, kLongestPrintInterval);
   options.statistics_interval = {};
   return ComposeExporter(config.exporter, options, {}, std::move(transports));

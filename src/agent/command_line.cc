@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/collectors.h"
@@ -190,12 +191,17 @@ int Fields(const FieldsFlags& flags) {
   std::optional<ipfix::Profile> profile;
   std::string error;
   if (!Override(flags.profile, "--profile", ParseProfileName, profile, error)) return Complain(error);
-  if (flags.format != "text" && flags.format != "csv") {
-    return Complain(fmt::format("--format: \"{}\" is no format; allowed: text, csv", flags.format));
+  constexpr std::pair<std::string_view, ipfix::ListFormat> kFormats[] = {
+      {"text", ipfix::ListFormat::kText},
+      {"csv", ipfix::ListFormat::kCsv},
+      {"markdown", ipfix::ListFormat::kMarkdown}};
+  for (const auto& [name, format] : kFormats) {
+    if (flags.format != name) continue;
+    std::cout << ipfix::ListFields(profile, format);
+    return kExitOk;
   }
-  std::cout << ipfix::ListFields(profile, flags.format == "csv" ? ipfix::ListFormat::kCsv
-                                                                : ipfix::ListFormat::kText);
-  return kExitOk;
+  return Complain(
+      fmt::format("--format: \"{}\" is no format; allowed: text, csv, markdown", flags.format));
 }
 
 CLI::Option* AddDuration(CLI::App* app, double& duration) {
@@ -272,7 +278,7 @@ void AddCollect(CLI::App& app, CollectFlags& flags) {
 void AddFields(CLI::App& app, FieldsFlags& flags) {
   CLI::App* fields = app.add_subcommand("fields", "List the information elements that are exported");
   fields->add_option("--profile", flags.profile, "Only those of this profile")->type_name("PROFILE");
-  fields->add_option("--format", flags.format, "text or csv")
+  fields->add_option("--format", flags.format, "text, csv or markdown")
       ->type_name("FORMAT")
       ->capture_default_str();
 }

@@ -59,7 +59,10 @@ delivery::Preamble Exporter::PreambleOf(const Options& options) {
 }
 
 Exporter::Exporter(const Options& options, std::unique_ptr<delivery::Courier> courier)
-    : options_(Complete(options)), courier_(std::move(courier)), encoder_(options_.encoder) {
+    : options_(Complete(options)),
+      takes_updates_(options_.records.update && options_.layout.has_updates()),
+      courier_(std::move(courier)),
+      encoder_(options_.encoder) {
   // A reader that keeps no templates could not read them.
   if (options_.layout.templates_in_each_message()) options_.statistics_interval = {};
   if (options_.statistics_interval > Duration::zero()) {
@@ -76,22 +79,32 @@ bool Exporter::Add(const ipfix::SessionTemplate& description, const SessionRecor
   return encoder_.Add(description, record);
 }
 
+bool Exporter::Wants(SessionRecord::Kind kind) const {
+  switch (kind) {
+    case SessionRecord::Kind::kStart: return options_.records.start;
+    case SessionRecord::Kind::kUpdate: return takes_updates_;
+    case SessionRecord::Kind::kEnd: return options_.records.end;
+  }
+  return false;
+}
+
 void Exporter::Export(const SessionRecord& record, Moment now) {
-  const bool is_start = record.kind == SessionRecord::Kind::kStart;
-  if (is_start ? !options_.records.start : !options_.records.end) return;
-  const ipfix::SessionTemplate* const description = options_.layout.For(record);
+  if (!Wants(record.kind)) return;
+  const SessionRecord told{record.kind, record.session,
+                           takes_updates_ ? record.since : record.session.before};
+  const ipfix::SessionTemplate* const description = options_.layout.For(told);
   if (description == nullptr) {
     ++untold_records_;
     return;
   }
-  if (!Add(*description, record)) {
+  if (!Add(*description, told)) {
     HandOver();
     // No record of ours is longer than the smallest message (message_encoder.h).
-    (void)Add(*description, record);
+    (void)Add(*description, told);
   }
-  if (!is_start) {
-    flow_packets_ += record.session.initiator_packets();
-    flow_octets_ += record.session.initiator_ip_octets();
+  if (told.kind != SessionRecord::Kind::kStart) {
+    flow_packets_ += told.initiator_packets();
+    flow_octets_ += told.initiator_ip_octets();
   }
   if (encoder_.records() == 1) oldest_record_ = now;
   if (options_.interval == Duration::zero() ||

@@ -60,12 +60,15 @@ class Exporter {
   const std::string& name() const { return courier_->name(); }
 
  private:
+  bool Wants(SessionRecord::Kind kind) const;
   // False if the message is full.
   bool Add(const ipfix::SessionTemplate& description, const SessionRecord& record);
   void HandOver();
   void HandOverStatistics(const ipfix::MeteringStatistics& metering);
 
   Options options_;
+  // Who gets none is told in the end what the whole session carried.
+  bool takes_updates_;
   std::unique_ptr<delivery::Courier> courier_;
   ipfix::MessageEncoder encoder_;
   Moment oldest_record_ = Moment::max();

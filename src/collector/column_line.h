@@ -21,6 +21,7 @@ class ColumnLine {
   void AppendUncountedForeign(std::string_view text) {
     line_.AdvanceTo(WriteTerminalText(text, line_.Reserve(text.size() * kMaxGrowth)));
   }
+  void AppendUncountedNumber(uint64_t number) { line_.AppendNumber(number); }
   void Begin() { due_ = 0, columns_ = 0; }
   std::string_view view() const { return line_.view(); }
 

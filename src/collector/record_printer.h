@@ -58,6 +58,8 @@ TextStyle TextStyleFor(int descriptor);
 // records that explain others (types of elements, names of domains).
 // The end of the session on the side of the process comes first, and the arrow says who opened it:
 // `10.0.0.1:40000 -> 192.0.2.1:443` is a connect, `10.0.0.1:22 <- 192.0.2.9:50000` an accept.
+// An update and an end count what came since the record before, so that columns add up. A session that was
+// there before its exporter looked is "found", not started, where the record says so.
 std::unique_ptr<RecordPrinter> MakeTextPrinter(const TextStyle& style);
 
 std::unique_ptr<RecordPrinter> MakePrinter(Format format, const TextStyle& style);

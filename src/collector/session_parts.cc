@@ -39,6 +39,9 @@ constexpr PartElement kPartElements[] = {
     {ipfix::kNtop, 376, kDestinationProcess},
     {ipfix::kNtop, 377, kDestinationUser},
     {ipfix::kNtop, 426, kDestinationUid},
+    {ipfix::kOwn, 3, kCloseReason},
+    {ipfix::kOwn, 4, kSocketError},
+    {ipfix::kOwn, 11, kPreExisting},
 };
 
 }  // namespace
@@ -46,8 +49,10 @@ constexpr PartElement kPartElements[] = {
 SessionPlan::SessionPlan(const ipfix::DecodedTemplate& description) : SessionPlan() {
   for (size_t i = 0; i < description.fields.size(); ++i) {
     const ipfix::DecodedField& field = description.fields[i];
+    // Elements of our own come under any number.
+    const uint32_t pen = field.element != nullptr ? field.element->pen : field.pen;
     for (const PartElement& known : kPartElements) {
-      if (known.pen != field.pen || known.id != field.id) continue;
+      if (known.pen != pen || known.id != field.id) continue;
       if (positions_[known.part] < 0) positions_[known.part] = static_cast<int>(i);
     }
   }
@@ -62,6 +67,8 @@ std::string_view Parts::Text(Part part) const { return ipfix::ReadString(At(part
 std::optional<Time> Parts::Moment(Part part) const {
   return ipfix::ReadTime(ipfix::Type::kDateTimeMilliseconds, At(part));
 }
+
+bool Parts::Truth(Part part) const { return ipfix::ReadBoolean(At(part)).value_or(false); }
 
 bool Parts::IsLocalDestination() const {
   if (Number(kSourcePid).value_or(0) != 0 || !Text(kSourceProcess).empty()) return false;

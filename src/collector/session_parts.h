@@ -27,6 +27,9 @@ enum Part : uint8_t {
   kOctetDelta,
   kEndReason,
   kControlBits,
+  kPreExisting,
+  kCloseReason,
+  kSocketError,
   kApplicationName,
   kUserName,
   kSourcePid,
@@ -68,6 +71,7 @@ class Parts {
   std::optional<uint64_t> Number(Part part) const;
   std::string_view Text(Part part) const;
   std::optional<Time> Moment(Part part) const;
+  bool Truth(Part part) const;  // false if the record does not have it
 
   // True if the process that the record is about is at the destination of the session. Where no
   // process is named (profile iana), ingress means that a local process accepted.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "collector/session_words.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include "collector/time_writer.h"
 
@@ -69,9 +71,13 @@ std::string_view ReasonWord(uint64_t firewall_event, uint64_t flow_end_reason,
   return (tcp_control_bits & (kSyn | kAck)) == kSyn ? "failed" : "ended";
 }
 
+bool IsEnd(uint64_t firewall_event) { return firewall_event == kFlowDeleted; }
+
 bool IsTrouble(std::string_view reason) {
-  return reason == "reset" || reason == "refused" || reason == "failed" || reason == "timeout" ||
-         reason == "evicted";
+  constexpr std::string_view kTroubles[] = {
+      "reset",       "refused",      "failed",    "timeout",     "evicted",     // ours here
+      "local-reset", "remote-reset", "timed-out", "unreachable", "not-accepted", "owner-killed"};
+  return std::ranges::find(kTroubles, reason) != std::end(kTroubles);
 }
 
 char* WriteCount(uint64_t count, char* out) {

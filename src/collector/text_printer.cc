@@ -126,8 +126,7 @@ class TextPrinter : public RecordPrinter {
     const std::string_view event_word = EventWord(event);
     const bool is_start = event_word == "start";
     const bool local_is_destination = parts.IsLocalDestination();
-    const std::string_view reason = ReasonWord(event, parts.Number(kEndReason).value_or(0),
-                                               parts.Number(kControlBits).value_or(0));
+    const std::string_view reason = ReasonOf(parts, event);
     if (style_.colour) {
       if (is_start) line_.AppendUncounted(kGreen);
       if (IsTrouble(reason) || event_word == "denied") line_.AppendUncounted(kRed);
@@ -138,14 +137,32 @@ class TextPrinter : public RecordPrinter {
     if (event_word.empty()) {
       line_.AppendNumber(event, kEventWidth);
     } else {
-      line_.AppendLeft(event_word, kEventWidth);
+      // It had begun before anybody looked.
+      line_.AppendLeft(is_start && parts.Truth(kPreExisting) ? "found" : event_word, kEventWidth);
     }
     AppendOwner(parts, local_is_destination);
     AppendEndpoints(parts, local_is_destination);
     AppendSpan(parts, is_start);
     AppendCounters(parts, is_start, local_is_destination);
-    line_.AppendLeft(reason, 0);
+    line_.AppendForeign(reason, 0);
+    AppendError(parts);
     if (style_.colour) line_.AppendUncounted(kPlain);
+  }
+
+  // In the words of our own element where the record has it, else as flags and flowEndReason tell.
+  static std::string_view ReasonOf(const Parts& parts, uint64_t event) {
+    const std::string_view close_reason = parts.Text(kCloseReason);
+    if (IsEnd(event) && !close_reason.empty()) return close_reason;
+    return ReasonWord(event, parts.Number(kEndReason).value_or(0),
+                      parts.Number(kControlBits).value_or(0));
+  }
+
+  void AppendError(const Parts& parts) {
+    const uint64_t error = parts.Number(kSocketError).value_or(0);
+    if (error == 0) return;
+    line_.AppendUncounted(" (errno ");
+    line_.AppendUncountedNumber(error);
+    line_.AppendUncounted(")");
   }
 
   void AppendTime(Time time) {

@@ -25,7 +25,7 @@ constexpr std::string_view kBooleanWords[] = {"false", "true"};
 constexpr std::string_view kLevelWords[] = {"trace", "debug", "info", "warning", "error"};
 
 constexpr std::string_view kCompressionWords[] = {"none", "gzip", "zstd"};
-constexpr std::string_view kRecordWords[] = {"start", "end"};
+constexpr std::string_view kRecordWords[] = {"start", "update", "end"};
 constexpr std::string_view kPolicyWords[] = {kReplicate, kFailover, kHash};
 
 constexpr std::string_view kSecureSchemes[] = {"tls", "dtls"};
@@ -36,7 +36,7 @@ RecordChoice RecordsOf(const Value& value) {
   const auto has = [&](std::string_view word) {
     return std::find(value.names.begin(), value.names.end(), word) != value.names.end();
   };
-  return {.start = has("start"), .end = has("end")};
+  return {.start = has("start"), .update = has("update"), .end = has("end")};
 }
 
 std::span<const std::string_view> TierWords() { return kTierWords; }
@@ -133,10 +133,11 @@ constexpr Key kKeys[] = {
      .prose = "Instead of a profile: the elements of a record, in this order."},
     {.name = "collectors.records",
      .type = Type::kWords,
-     .default_value = "[start, end]",
+     .default_value = "[start, update, end]",
      .words = RecordWords,
      .set_collector = [](CollectorConfig& c, const Value& v) { c.records = RecordsOf(v); },
-     .prose = "Which records of a session are sent. [end]: one record for each session."},
+     .prose = "Which records of a session are sent. [end]: one record for each session. With updates\n"
+              "each record counts what came since the one before; without, the end counts it all."},
     {.name = "collectors.tls.ca",
      .text_rule = kPemRule,
      .read = ReadPemPath,

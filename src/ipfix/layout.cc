@@ -41,6 +41,7 @@ const SessionTemplate* Layout::For(const SessionRecord& record) const {
   return state_->of_shape[shape.index()];
 }
 
+bool Layout::has_updates() const { return state_->has_updates; }
 bool Layout::templates_in_each_message() const { return state_->in_each_message; }
 uint32_t Layout::pen() const { return state_->pen; }
 bool Layout::fixed_length() const { return state_->fixed_length; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "ipfix/fields_in_markdown.h"
 #include "ipfix/session_templates.h"
 
 namespace sockflow::ipfix {
@@ -37,6 +38,7 @@ Elements ElementsOf(std::optional<Profile> profile) {
 }  // namespace
 
 std::string ListFields(std::optional<Profile> profile, ListFormat format) {
+  if (format == ListFormat::kMarkdown) return FieldsInMarkdown(profile, ElementsOf(profile));
   const bool csv = format == ListFormat::kCsv;
   static constexpr std::string_view kCsvLine = "{},{},{},{},{},{},{}\n";
   static constexpr std::string_view kTextLine = "{:<6} {:<5} {:<32} {:<21} {:<13} {:<13} {}\n";

@@ -128,6 +128,9 @@ absl::StatusOr<Layout> Layout::OfFields(std::span<const std::string> names, uint
       if (field != nullptr) state->listed_fields[i].push_back(*field);
     }
   }
+  state->has_updates = std::ranges::any_of(*elements, [](const Element* element) {
+    return element == Named("firewallEvent") || element == Named("flowEndReason");
+  });
   // Shapes with the same fields share a template.
   const uint16_t first_id = FirstId(state->listed_fields, pen);
   std::array<std::optional<size_t>, kRecordShapes> position;

@@ -77,6 +77,7 @@ struct MessageDecoder::State {
   void CheckSequence(DecodingSession& session, size_t records);
   void ApplyChanges(DecodingSession& session);
   void Deliver(const DataSet& set, absl::FunctionRef<void(const RecordView&)> deliver);
+  void LearnNames(DecodingSession& session);
 
   Options options;
   Stats stats;
@@ -184,6 +185,9 @@ absl::Status MessageDecoder::State::ReadTemplate(Octets message, size_t& at, siz
     field.length = Load16(&message[at + 2]);
     if (octets == 8) field.pen = Load32(&message[at + 4]);
     field.element = FindElement(field.pen, field.id);
+    if (field.element == nullptr && known != nullptr) {
+      field.element = known->own.Find(field.pen, field.id);
+    }
     description.fields.push_back(field);
     at += octets;
   }
@@ -354,6 +358,18 @@ void MessageDecoder::State::Deliver(const DataSet& set,
   }
 }
 
+// Of the templates that are known from here on; the sets of this message have theirs.
+void MessageDecoder::State::LearnNames(DecodingSession& session) {
+  bool learned = false;
+  for (const DataSet& set : data_sets) {
+    if (!set.description->types) continue;
+    Deliver(set, [&](const RecordView& record) {
+      learned = session.own.Learn(*set.description->types, record.values) || learned;
+    });
+  }
+  if (learned) store.NameFields(session);
+}
+
 MessageDecoder::MessageDecoder(Options options) : state_(std::make_unique<State>(options)) {}
 MessageDecoder::~MessageDecoder() = default;
 
@@ -398,6 +414,7 @@ absl::Status MessageDecoder::Decode(std::string_view session, Octets message,
   state.CheckSequence(used, records);
   state.ApplyChanges(used);
   stats.evicted_sessions = state.store.evicted();
+  state.LearnNames(used);
   for (const State::DataSet& set : state.data_sets) state.Deliver(set, deliver);
   return absl::OkStatus();
 }

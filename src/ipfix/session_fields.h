@@ -54,31 +54,40 @@ inline constexpr auto kFixedNames = std::to_array({
                   [](const Record& r) { return std::string_view(r.session.user_name); }),
 });
 
-// Only when a session has something to count. nfdump and pmacct read no other counters than
-// octetDeltaCount and packetDeltaCount.
+// Only when a session has something to count: what came since the record before, as the registry says of
+// deltaCounter. nfdump and pmacct read no other counters than octetDeltaCount and packetDeltaCount.
 inline constexpr auto kCounters = std::to_array({
     Number<1>(Iana("flowEndReason"), [](const Record& r) { return FlowEndReason(r); }),
-    Number<8>(Iana("octetDeltaCount"),
-              [](const Record& r) { return r.session.initiator_ip_octets(); }),
-    Number<8>(Iana("packetDeltaCount"),
-              [](const Record& r) { return r.session.initiator_packets(); }),
-    Number<8>(Iana("initiatorOctets"),
-              [](const Record& r) { return r.session.initiator_octets(); }),
-    Number<8>(Iana("responderOctets"),
-              [](const Record& r) { return r.session.responder_octets(); }),
-    Number<8>(Iana("initiatorPackets"),
-              [](const Record& r) { return r.session.initiator_packets(); }),
-    Number<8>(Iana("responderPackets"),
-              [](const Record& r) { return r.session.responder_packets(); }),
+    Number<8>(Iana("octetDeltaCount"), [](const Record& r) { return r.initiator_ip_octets(); }),
+    Number<8>(Iana("packetDeltaCount"), [](const Record& r) { return r.initiator_packets(); }),
+    Number<8>(Iana("initiatorOctets"), [](const Record& r) { return r.initiator_octets(); }),
+    Number<8>(Iana("responderOctets"), [](const Record& r) { return r.responder_octets(); }),
+    Number<8>(Iana("initiatorPackets"), [](const Record& r) { return r.initiator_packets(); }),
+    Number<8>(Iana("responderPackets"), [](const Record& r) { return r.responder_packets(); }),
 });
 
 // RFC 5103, of the responder's direction. Never reverse times: nfdump takes them for the forward
 // ones.
 inline constexpr auto kReverseCounters = std::to_array({
     Number<8>(Reverse("reverseOctetDeltaCount"),
-              [](const Record& r) { return r.session.responder_ip_octets(); }),
+              [](const Record& r) { return r.responder_ip_octets(); }),
     Number<8>(Reverse("reversePacketDeltaCount"),
-              [](const Record& r) { return r.session.responder_packets(); }),
+              [](const Record& r) { return r.responder_packets(); }),
+});
+
+// All that the session carried, what went before it was found too. With the length of the header that the
+// octets of IP packets are computed with.
+inline constexpr auto kTotals = std::to_array({
+    Number<8>(Iana("octetTotalCount"),
+              [](const Record& r) { return r.session.initiator_ip_octets(r.session.tcp); }),
+    Number<8>(Iana("packetTotalCount"),
+              [](const Record& r) { return r.session.initiator_packets(r.session.tcp); }),
+    Number<8>(Reverse("reverseOctetTotalCount"),
+              [](const Record& r) { return r.session.responder_ip_octets(r.session.tcp); }),
+    Number<8>(Reverse("reversePacketTotalCount"),
+              [](const Record& r) { return r.session.responder_packets(r.session.tcp); }),
+    Number<1>(Iana("tcpHeaderLength"),
+              [](const Record& r) { return Session::tcp_header_octets(r.session.tcp); }),
 });
 
 // The owner of an active session is at the source. One that is not known has pid 0, no names and
@@ -116,14 +125,14 @@ inline constexpr auto kDestinationProcess = std::to_array({
 // the server.
 inline constexpr auto kSourceQuality = std::to_array({
     Number<4>(Ntop("RETRANSMITTED_IN_PKTS"),
-              [](const Record& r) { return r.session.tcp.retransmitted_packets; }),
+              [](const Record& r) { return r.retransmitted_packets(); }),
     Number<4>(Ntop("SERVER_NW_LATENCY_MS"),
               [](const Record& r) { return PeerLatencyMilliseconds(r); }),
 });
 
 inline constexpr auto kDestinationQuality = std::to_array({
     Number<4>(Ntop("RETRANSMITTED_OUT_PKTS"),
-              [](const Record& r) { return r.session.tcp.retransmitted_packets; }),
+              [](const Record& r) { return r.retransmitted_packets(); }),
     Number<4>(Ntop("CLIENT_NW_LATENCY_MS"),
               [](const Record& r) { return PeerLatencyMilliseconds(r); }),
 });
@@ -142,9 +151,33 @@ inline constexpr auto kPods = std::to_array({
          [](const Record& r) { return std::string_view(PodAtSource(r).node_name); }),
     Text(Antrea("destinationNodeName"),
          [](const Record& r) { return std::string_view(PodAtDestination(r).node_name); }),
+    Uuid(Antrea("sourcePodUUID"), [](const Record& r) { return PodUidIf(IsActive(r), r); }),
+    Uuid(Antrea("destinationPodUUID"), [](const Record& r) { return PodUidIf(!IsActive(r), r); }),
 });
 
-// Our own. The kernel tells the start of a process in the time since boot, which is exported as it
+// Long, and so behind what they must not cut.
+inline constexpr auto kPodLabels = std::to_array({
+    Text(Antrea("sourcePodLabels"),
+         [](const Record& r) { return std::string_view(PodAtSource(r).labels); }),
+    Text(Antrea("destinationPodLabels"),
+         [](const Record& r) { return std::string_view(PodAtDestination(r).labels); }),
+});
+
+// Our own.
+inline constexpr auto kOwnSession = std::to_array({
+    Boolean(Own("sessionPreExisting"), [](const Record& r) { return r.session.existing; }),
+    Number<4>(Own("networkNamespaceInode"), [](const Record& r) { return r.session.netns; }),
+    Number<8>(Own("socketCookie"), [](const Record& r) { return r.session.socket_cookie; }),
+});
+
+inline constexpr auto kOwnPods = std::to_array({
+    Text(Own("sourcePodWorkload"),
+         [](const Record& r) { return std::string_view(PodAtSource(r).workload); }),
+    Text(Own("destinationPodWorkload"),
+         [](const Record& r) { return std::string_view(PodAtDestination(r).workload); }),
+});
+
+// The kernel tells the start of a process in the time since boot, which is exported as it
 // is: a wall-clock time would change with every correction of the clock, and could not be compared.
 inline constexpr auto kOwnProcess = std::to_array({
     Number<8>(Own("processStartNanosecondsSinceBoot"),
@@ -152,15 +185,24 @@ inline constexpr auto kOwnProcess = std::to_array({
     Number<1>(Own("processAttributionQuality"),
               [](const Record& r) { return r.session.attribution; }),
     Text(Own("processThreadName"), [](const Record& r) { return ThreadName(r); }),
+    Number<4>(Own("processThreadId"), [](const Record& r) { return ThreadId(r); }),
+    Number<8>(Own("processCgroupId"), [](const Record& r) { return CgroupId(r); }),
+    Text(Own("processContainerRuntime"), [](const Record& r) { return ContainerRuntime(r); }),
+});
+
+inline constexpr auto kOwnCgroupPath = std::to_array({
+    Text(Own("processCgroupPath"), [](const Record& r) { return CgroupPath(r); }),
 });
 
 inline constexpr auto kOwnQuality = std::to_array({
+    Number<4>(Own("tcpHandshakeMicroseconds"),
+              [](const Record& r) { return HandshakeMicroseconds(r); }),
     Number<4>(Own("tcpSmoothedRttMicroseconds"),
               [](const Record& r) { return r.session.tcp.smoothed_rtt_us; }),
     Number<4>(Own("tcpMinimumRttMicroseconds"),
               [](const Record& r) { return r.session.tcp.minimum_rtt_us; }),
     Number<4>(Own("tcpRetransmittedPacketDeltaCount"),
-              [](const Record& r) { return r.session.tcp.retransmitted_packets; }),
+              [](const Record& r) { return r.retransmitted_packets(); }),
     Number<2>(Own("socketError"), [](const Record& r) { return r.session.tcp.error; }),
     Text(Own("sessionCloseReason"), [](const Record& r) { return CloseReason(r); }),
 });
@@ -204,7 +246,7 @@ inline constexpr auto kDuration = std::to_array({
               [](const Record& r) { return DurationMilliseconds(r); }),
 });
 
-// May hold passwords: only for who asks for it by name.
+// Empty unless the configuration asks for it, as it may hold passwords. Last: it may be very long.
 inline constexpr auto kSourceCommandLine = std::to_array({
     Text(Ntop("SRC_PROC_CMDLINE"),
          [](const Record& r) { return std::string_view(r.session.command_line); }),

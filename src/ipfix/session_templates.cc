@@ -32,33 +32,64 @@ constexpr auto kActiveEnd6 = Join(kIanaEnd6, kSourceQuality, kSourceProcess);
 constexpr auto kPassiveEnd4 = Join(kIanaEnd4, kDestinationQuality, kDestinationProcess);
 constexpr auto kPassiveEnd6 = Join(kIanaEnd6, kDestinationQuality, kDestinationProcess);
 
-constexpr auto kFullActiveStart4 = Join(kIanaStart4, kPods, kSourceProcess);
-constexpr auto kFullActiveStart6 = Join(kIanaStart6, kPods, kSourceProcess);
-constexpr auto kFullPassiveStart4 = Join(kIanaStart4, kPods, kDestinationProcess);
-constexpr auto kFullPassiveStart6 = Join(kIanaStart6, kPods, kDestinationProcess);
-constexpr auto kFullActiveEnd4 =
-    Join(kIanaEnd4, kReverseCounters, kSourceQuality, kPods, kSourceProcess);
-constexpr auto kFullActiveEnd6 =
-    Join(kIanaEnd6, kReverseCounters, kSourceQuality, kPods, kSourceProcess);
-constexpr auto kFullPassiveEnd4 =
-    Join(kIanaEnd4, kReverseCounters, kDestinationQuality, kPods, kDestinationProcess);
-constexpr auto kFullPassiveEnd6 =
-    Join(kIanaEnd6, kReverseCounters, kDestinationQuality, kPods, kDestinationProcess);
+// Totals go before deltas: nfdump takes both for the same, and the last of them stands.
+constexpr auto kTotalsEnd4 = Join(kSession, kIpv4, kTotals, kCounters, kNames);
+constexpr auto kTotalsEnd6 = Join(kSession, kIpv6, kTotals, kCounters, kNames);
 
-// Ours go first: the executable stays last.
-constexpr auto kOwnActiveStart4 = Join(kOwnProcess, kFullActiveStart4);
-constexpr auto kOwnActiveStart6 = Join(kOwnProcess, kFullActiveStart6);
-constexpr auto kOwnPassiveStart4 = Join(kOwnProcess, kFullPassiveStart4);
-constexpr auto kOwnPassiveStart6 = Join(kOwnProcess, kFullPassiveStart6);
-constexpr auto kOwnActiveEnd4 = Join(kOwnProcess, kOwnQuality, kFullActiveEnd4);
-constexpr auto kOwnActiveEnd6 = Join(kOwnProcess, kOwnQuality, kFullActiveEnd6);
-constexpr auto kOwnPassiveEnd4 = Join(kOwnProcess, kOwnQuality, kFullPassiveEnd4);
-constexpr auto kOwnPassiveEnd6 = Join(kOwnProcess, kOwnQuality, kFullPassiveEnd6);
+// All but the command line.
+constexpr auto kMostActiveStart4 =
+    Join(kIanaStart4, kPods, kSourceProcess, kPodLabels);
+constexpr auto kMostActiveStart6 =
+    Join(kIanaStart6, kPods, kSourceProcess, kPodLabels);
+constexpr auto kMostPassiveStart4 =
+    Join(kIanaStart4, kPods, kDestinationProcess, kPodLabels);
+constexpr auto kMostPassiveStart6 =
+    Join(kIanaStart6, kPods, kDestinationProcess, kPodLabels);
+constexpr auto kMostActiveEnd4 = Join(kTotalsEnd4, kReverseCounters, kSourceQuality, kPods,
+                                      kSourceProcess, kPodLabels);
+constexpr auto kMostActiveEnd6 = Join(kTotalsEnd6, kReverseCounters, kSourceQuality, kPods,
+                                      kSourceProcess, kPodLabels);
+constexpr auto kMostPassiveEnd4 = Join(kTotalsEnd4, kReverseCounters, kDestinationQuality, kPods,
+                                      kDestinationProcess, kPodLabels);
+constexpr auto kMostPassiveEnd6 = Join(kTotalsEnd6, kReverseCounters, kDestinationQuality, kPods,
+                                      kDestinationProcess, kPodLabels);
+
+constexpr auto kFullActiveStart4 = Join(kMostActiveStart4, kSourceCommandLine);
+constexpr auto kFullActiveStart6 = Join(kMostActiveStart6, kSourceCommandLine);
+constexpr auto kFullPassiveStart4 = Join(kMostPassiveStart4, kDestinationCommandLine);
+constexpr auto kFullPassiveStart6 = Join(kMostPassiveStart6, kDestinationCommandLine);
+constexpr auto kFullActiveEnd4 = Join(kMostActiveEnd4, kSourceCommandLine);
+constexpr auto kFullActiveEnd6 = Join(kMostActiveEnd6, kSourceCommandLine);
+constexpr auto kFullPassiveEnd4 = Join(kMostPassiveEnd4, kDestinationCommandLine);
+constexpr auto kFullPassiveEnd6 = Join(kMostPassiveEnd6, kDestinationCommandLine);
+
+// Ours go first, but for what may be long.
+constexpr auto kOwnStart = Join(kOwnSession, kOwnProcess, kOwnPods);
+constexpr auto kOwnEnd = Join(kOwnStart, kOwnQuality);
+constexpr auto kOwnActiveStart4 =
+    Join(kOwnStart, kMostActiveStart4, kOwnCgroupPath, kSourceCommandLine);
+constexpr auto kOwnActiveStart6 =
+    Join(kOwnStart, kMostActiveStart6, kOwnCgroupPath, kSourceCommandLine);
+constexpr auto kOwnPassiveStart4 =
+    Join(kOwnStart, kMostPassiveStart4, kOwnCgroupPath, kDestinationCommandLine);
+constexpr auto kOwnPassiveStart6 =
+    Join(kOwnStart, kMostPassiveStart6, kOwnCgroupPath, kDestinationCommandLine);
+constexpr auto kOwnActiveEnd4 =
+    Join(kOwnEnd, kMostActiveEnd4, kOwnCgroupPath, kSourceCommandLine);
+constexpr auto kOwnActiveEnd6 =
+    Join(kOwnEnd, kMostActiveEnd6, kOwnCgroupPath, kSourceCommandLine);
+constexpr auto kOwnPassiveEnd4 =
+    Join(kOwnEnd, kMostPassiveEnd4, kOwnCgroupPath, kDestinationCommandLine);
+constexpr auto kOwnPassiveEnd6 =
+    Join(kOwnEnd, kMostPassiveEnd6, kOwnCgroupPath, kDestinationCommandLine);
 
 // Every template there is, with the id it has for ever: collectors and archives of messages know a
 // layout by it. One that is changed needs a new id; 301 to 308 were those of profile process without
-// the container. 256 is that of the program that sockflow replaces, 5xx are those of options
-// (options_records.cc), from 0x8000 on are those of lists of one's own.
+// the container, 321 to 328 and 331 to 338 those of profile full without totals. 256 is that of the
+// program that sockflow replaces, 5xx are those of options (options_records.cc), from 0x8000 on are
+// those of lists of one's own.
+//
+// An update has the template of an end.
 //
 // Where a profile has eight they are in the order of RecordShape::index().
 constexpr auto kProcessTemplates = std::to_array<SessionTemplate>({
@@ -72,24 +103,24 @@ constexpr auto kProcessTemplates = std::to_array<SessionTemplate>({
     MakeTemplate<kPassiveEnd6>(318, "process-end-ipv6-passive"),
 });
 constexpr auto kFullTemplates = std::to_array<SessionTemplate>({
-    MakeTemplate<kFullActiveStart4>(321, "full-start-ipv4-active"),
-    MakeTemplate<kFullPassiveStart4>(322, "full-start-ipv4-passive"),
-    MakeTemplate<kFullActiveStart6>(323, "full-start-ipv6-active"),
-    MakeTemplate<kFullPassiveStart6>(324, "full-start-ipv6-passive"),
-    MakeTemplate<kFullActiveEnd4>(325, "full-end-ipv4-active"),
-    MakeTemplate<kFullPassiveEnd4>(326, "full-end-ipv4-passive"),
-    MakeTemplate<kFullActiveEnd6>(327, "full-end-ipv6-active"),
-    MakeTemplate<kFullPassiveEnd6>(328, "full-end-ipv6-passive"),
+    MakeTemplate<kFullActiveStart4>(341, "full-start-ipv4-active"),
+    MakeTemplate<kFullPassiveStart4>(342, "full-start-ipv4-passive"),
+    MakeTemplate<kFullActiveStart6>(343, "full-start-ipv6-active"),
+    MakeTemplate<kFullPassiveStart6>(344, "full-start-ipv6-passive"),
+    MakeTemplate<kFullActiveEnd4>(345, "full-end-ipv4-active"),
+    MakeTemplate<kFullPassiveEnd4>(346, "full-end-ipv4-passive"),
+    MakeTemplate<kFullActiveEnd6>(347, "full-end-ipv6-active"),
+    MakeTemplate<kFullPassiveEnd6>(348, "full-end-ipv6-passive"),
 });
 constexpr auto kOwnTemplates = std::to_array<SessionTemplate>({
-    MakeTemplate<kOwnActiveStart4>(331, "full-own-start-ipv4-active"),
-    MakeTemplate<kOwnPassiveStart4>(332, "full-own-start-ipv4-passive"),
-    MakeTemplate<kOwnActiveStart6>(333, "full-own-start-ipv6-active"),
-    MakeTemplate<kOwnPassiveStart6>(334, "full-own-start-ipv6-passive"),
-    MakeTemplate<kOwnActiveEnd4>(335, "full-own-end-ipv4-active"),
-    MakeTemplate<kOwnPassiveEnd4>(336, "full-own-end-ipv4-passive"),
-    MakeTemplate<kOwnActiveEnd6>(337, "full-own-end-ipv6-active"),
-    MakeTemplate<kOwnPassiveEnd6>(338, "full-own-end-ipv6-passive"),
+    MakeTemplate<kOwnActiveStart4>(351, "full-own-start-ipv4-active"),
+    MakeTemplate<kOwnPassiveStart4>(352, "full-own-start-ipv4-passive"),
+    MakeTemplate<kOwnActiveStart6>(353, "full-own-start-ipv6-active"),
+    MakeTemplate<kOwnPassiveStart6>(354, "full-own-start-ipv6-passive"),
+    MakeTemplate<kOwnActiveEnd4>(355, "full-own-end-ipv4-active"),
+    MakeTemplate<kOwnPassiveEnd4>(356, "full-own-end-ipv4-passive"),
+    MakeTemplate<kOwnActiveEnd6>(357, "full-own-end-ipv6-active"),
+    MakeTemplate<kOwnPassiveEnd6>(358, "full-own-end-ipv6-passive"),
 });
 constexpr auto kIanaTemplates = std::to_array<SessionTemplate>({
     MakeTemplate<kIanaStart4>(401, "iana-start-ipv4"),
@@ -157,11 +188,10 @@ const TemplateSet& TemplatesOf(Profile profile, bool own) {
   return own ? facts.with_own : facts.standard;
 }
 
-std::array<std::span<const Field>, 4> AllFieldsOf(RecordShape shape) {
-  std::span<const Field> duration, command_line = kErased<kSourceCommandLine>;
+std::array<std::span<const Field>, 3> AllFieldsOf(RecordShape shape) {
+  std::span<const Field> duration;
   if (shape.end) duration = kErased<kDuration>;
-  if (shape.passive) command_line = kErased<kDestinationCommandLine>;
-  return {kOwnTemplates[shape.index()].fields, kErased<kMoreTimes>, duration, command_line};
+  return {kOwnTemplates[shape.index()].fields, kErased<kMoreTimes>, duration};
 }
 
 }  // namespace sockflow::ipfix

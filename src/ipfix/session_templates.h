@@ -35,7 +35,7 @@ struct TemplateSet {
 const TemplateSet& TemplatesOf(Profile profile, bool own);
 
 // Every field that a list of one's own can have in records of that shape.
-std::array<std::span<const Field>, 4> AllFieldsOf(RecordShape shape);
+std::array<std::span<const Field>, 3> AllFieldsOf(RecordShape shape);
 
 // Lists of one's own have the template ids from here on.
 inline constexpr uint16_t kFirstListedTemplateId = 0x8000;

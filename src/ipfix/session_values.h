@@ -50,16 +50,28 @@ inline uint8_t TcpControlBits(const Record& record) {
   if (IsStart(record)) return bits;
   if (session.tcp.fin_received) bits |= kFin;
   if (record.kind != Record::Kind::kEnd) return bits;
-  switch (EndCauseOf(session)) {
+  EndCause cause = EndCauseOf(session);
+  if (cause == EndCause::kOwnerKilled) cause = DerivedEndCauseOf(session);
+  switch (cause) {
     case EndCause::kLocalFin:
     case EndCause::kRemoteFin: return bits | kFin;
-    case EndCause::kLocalReset:
     case EndCause::kRemoteReset:
     case EndCause::kRefused: return bits | kRst;
+    // Who gives up a connect before it is answered sends nothing (tcp_need_reset()).
+    case EndCause::kLocalReset:
+      return session.last_state == TcpState::kSynSent ? bits : bits | kRst;
+    // With its listener, or because nobody had room for it.
+    case EndCause::kNotAccepted:
+      return session.last_state == TcpState::kEstablished ||
+                     session.last_state == TcpState::kCloseWait
+                 ? bits | kRst
+                 : bits;
     default: return bits;
   }
 }
 
+// "End of flow" is what segments or the kernel told, whoever caused it; "forced" what has nothing to do
+// with the session; "lack of resources" never: what the session table forgets ends later all the same.
 inline uint8_t FlowEndReason(const Record& record) {
   if (record.kind == Record::Kind::kUpdate) return kActiveTimeout;
   switch (EndCauseOf(record.session)) {
@@ -116,6 +128,17 @@ inline uint32_t DurationMilliseconds(const Record& record) {
       std::min<uint64_t>(duration, std::numeric_limits<uint32_t>::max()));
 }
 
+// What a connect took until its answer came; at least 1, as 0 is for what is not known: of sessions that
+// came to us, that were not established, or that had been before anybody looked.
+inline uint32_t HandshakeMicroseconds(const Record& record) {
+  const Session& session = record.session;
+  if (!IsActive(record) || !session.established || session.existing) return 0;
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(*session.established -
+                                                                          session.started);
+  return static_cast<uint32_t>(
+      std::clamp<int64_t>(took.count(), 1, std::numeric_limits<uint32_t>::max()));
+}
+
 // ntop's latencies are half of the round-trip time between observer and peer.
 inline uint32_t PeerLatencyMilliseconds(const Record& record) {
   return (record.session.tcp.smoothed_rtt_us + 1000) / 2000;
@@ -140,9 +163,30 @@ inline uint32_t Uid(const Record& r) {
 inline uint64_t ProcessStart(const Record& r) {
   return r.session.process ? r.session.process->start_time : 0;
 }
+inline uint32_t ThreadId(const Record& r) {
+  return r.session.process ? r.session.process->thread_id : 0;
+}
+inline uint64_t CgroupId(const Record& r) {
+  return r.session.process ? r.session.process->cgroup_id : 0;
+}
+inline std::string_view CgroupPath(const Record& r) {
+  return r.session.process && r.session.process->detail
+             ? std::string_view(r.session.process->detail->cgroup_path)
+             : std::string_view();
+}
 
 inline std::string_view ContainerId(const Record& r) {
   return r.session.container ? std::string_view(r.session.container->id) : std::string_view();
+}
+
+inline std::string_view ContainerRuntime(const Record& r) {
+  return r.session.container ? std::string_view(r.session.container->runtime) : std::string_view();
+}
+
+// The pod of the local process is known by its cgroup; of one at the other end only what Kubernetes tells.
+inline std::string_view PodUidIf(bool local, const Record& r) {
+  return local && r.session.container ? std::string_view(r.session.container->pod_uid)
+                                      : std::string_view();
 }
 
 inline const PodFacts kNoPod;

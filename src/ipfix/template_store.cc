@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ipfix/template_store.h"
 
+#include <algorithm>
+
 namespace sockflow::ipfix {
 
 void ReceivedTemplate::Prepare() {
@@ -16,6 +18,7 @@ void ReceivedTemplate::Prepare() {
   }
   fixed_runs.push_back(run);
   smallest_record += run;
+  types = TypeFields::In(description);
 }
 
 const DecodingSession* TemplateStore::Find(std::string_view session, uint32_t domain) const {
@@ -52,6 +55,19 @@ void TemplateStore::SetTemplate(DecodingSession& session, uint16_t id,
   session.fields += description->description.fields.size();
   fields_ += description->description.fields.size();
   session.templates.insert_or_assign(id, std::move(description));
+}
+
+void TemplateStore::NameFields(DecodingSession& session) {
+  const auto named = [&session](const DecodedField& field) -> const Element* {
+    return field.element != nullptr ? field.element : session.own.Find(field.pen, field.id);
+  };
+  for (auto& [id, known] : session.templates) {
+    const std::vector<DecodedField>& fields = known->description.fields;
+    if (std::ranges::all_of(fields, [&](const auto& f) { return f.element == named(f); })) continue;
+    auto better = std::make_shared<ReceivedTemplate>(*known);
+    for (DecodedField& field : better->description.fields) field.element = named(field);
+    known = std::move(better);
+  }
 }
 
 void TemplateStore::Shrink(const DecodingSession& session) {

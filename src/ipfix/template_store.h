@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "ipfix/own_names.h"
 #include "sockflow/ipfix/message_decoder.h"
 
 namespace sockflow::ipfix {
@@ -21,6 +23,7 @@ struct ReceivedTemplate {
   // how many come after the last.
   std::vector<uint32_t> fixed_runs;
   size_t smallest_record = 0;
+  std::optional<TypeFields> types;  // its records tell of elements
   DecodedTemplate description;
 
   // Fills in the rest from `description`.
@@ -33,6 +36,7 @@ using TemplatePointer = std::shared_ptr<const ReceivedTemplate>;
 struct DecodingSession {
   absl::flat_hash_map<uint16_t, TemplatePointer> templates;
   size_t fields = 0;  // of all templates
+  OwnNames own;
 
   // The sequence number that should come next, if it can be told (RFC 7011 3.1).
   bool sequence_known = false;
@@ -57,6 +61,8 @@ class TemplateStore {
 
   // These keep the count of fields. nullptr for a template that goes.
   void SetTemplate(DecodingSession& session, uint16_t id, TemplatePointer description);
+  // After the session has learned more of its elements.
+  void NameFields(DecodingSession& session);
   // Makes room until all templates together are within bounds, but spares `session`.
   void Shrink(const DecodingSession& session);
   void EndSession(std::string_view session);

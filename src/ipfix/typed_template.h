@@ -53,6 +53,19 @@ consteval FieldFor<Get> Number(const Element* element, Get) {
                  static_cast<uint64_t>(ValueOf<Get>(FieldFor<Get>(), record)));
            }}};
 }
+// RFC 7011 6.1.5: 1 is true, 2 is false.
+template <typename Get>
+consteval FieldFor<Get> Boolean(const Element* element, Get) {
+  return {{element, 1, [](const void* record, Writer& writer) {
+             writer.Unsigned<1>(ValueOf<Get>(FieldFor<Get>(), record) ? 1 : 2);
+           }}};
+}
+template <typename Get>
+consteval FieldFor<Get> Uuid(const Element* element, Get) {
+  return {{element, 16, [](const void* record, Writer& writer) {
+             writer.Uuid(ValueOf<Get>(FieldFor<Get>(), record));
+           }}};
+}
 template <typename Get>
 consteval FieldFor<Get> Ipv4(const Element* element, Get) {
   return {{element, 4, [](const void* record, Writer& writer) {

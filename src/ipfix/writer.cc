@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "ipfix/writer.h"
 
+#include <array>
+
+#include "absl/strings/ascii.h"
+
 namespace sockflow::ipfix {
+namespace {
+
+// Of a hexadecimal digit; 16 of anything else.
+uint8_t DigitOf(char c) {
+  if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
+  const char lower = absl::ascii_tolower(static_cast<unsigned char>(c));
+  return lower >= 'a' && lower <= 'f' ? static_cast<uint8_t>(lower - 'a' + 10) : 16;
+}
+
+}  // namespace
 
 size_t Writer::PutAnyString(std::string_view text, uint8_t* at, size_t limit) {
   // How long it becomes is known afterwards, so it goes where the longer form of the length has it.
@@ -15,6 +29,19 @@ size_t Writer::PutAnyString(std::string_view text, uint8_t* at, size_t limit) {
     StoreBigEndian<2>(size, at + 1);
   }
   return size;
+}
+
+void Writer::PutUuid(std::string_view text, uint8_t* at) {
+  std::array<uint8_t, 16> octets{};
+  size_t digits = 0;
+  for (const char c : text) {
+    if (c == '-') continue;
+    const uint8_t digit = DigitOf(c);
+    if (digit > 15 || digits == 2 * octets.size()) return;
+    octets[digits / 2] = static_cast<uint8_t>(octets[digits / 2] << 4 | digit);
+    ++digits;
+  }
+  if (digits == 2 * octets.size()) std::memcpy(at, octets.data(), octets.size());
 }
 
 void Writer::PutAnyFixedString(std::string_view text, uint8_t* at, size_t octets) {

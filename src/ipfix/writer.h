@@ -50,6 +50,13 @@ class Writer {
     at_ += 16;
   }
 
+  // "8f1bc6f2-4a4e-4c0e-9f3a-0b6f1d2c3e4f", or without dashes, as its 16 octets; all 0 for anything else.
+  void Uuid(std::string_view text) {
+    std::memset(at_, 0, 16);
+    if (!text.empty()) PutUuid(text, at_);
+    at_ += 16;
+  }
+
   // With its length before it (RFC 7011 7), as valid UTF-8 without NUL.
   void String(std::string_view text) {
     if (text.size() < kLongLength && text.size() <= string_budget_ && CopyAscii(text, at_ + 1)) {
@@ -76,6 +83,7 @@ class Writer {
   // Returns the octets of the string without its length. Static, so that a Writer can live in
   // registers.
   static size_t PutAnyString(std::string_view text, uint8_t* at, size_t limit);
+  static void PutUuid(std::string_view text, uint8_t* at);
   static void PutAnyFixedString(std::string_view text, uint8_t* at, size_t octets);
 
   uint8_t* at_;

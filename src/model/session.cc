@@ -52,7 +52,10 @@ bool MoreCertain(Attribution first, Attribution second) {
 }
 
 EndCause EndCauseOf(const Session& session) {
-  if (session.end_cause != EndCause::kNone) return session.end_cause;
+  return session.end_cause != EndCause::kNone ? session.end_cause : DerivedEndCauseOf(session);
+}
+
+EndCause DerivedEndCauseOf(const Session& session) {
   switch (session.tcp.error) {
     case kEconnrefused: return EndCause::kRefused;
     // EPIPE is what a reset means to a socket that has seen the peer's FIN (tcp_reset()).

@@ -53,7 +53,7 @@ Session NewSession(const SessionEvent& event) {
   };
   Update(session, event);
   // What it carried before anybody looked is not told as if it were of now.
-  if (session.existing) session.reported = session.tcp;
+  if (session.existing) session.reported = session.before = session.tcp;
   return session;
 }
 

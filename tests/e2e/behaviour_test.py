@@ -232,7 +232,8 @@ class Behaviour:
             for form, option in (('json', '--print=json'), ('text', '--print')):
                 with open(printed[form], 'wb') as stdout, \
                         self.sockflow.agent('--collector', f'udp://127.0.0.1:{port}', option,
-                                            config=ONLY_OURS, stdout=stdout) as agent:
+                                            '--profile', 'full', stdout=stdout,
+                                            config=ONLY_OURS + 'exporter: {pen: 32473}\n') as agent:
                     ports = make_session(source=SOURCE)
                     agent.stop()
             collector.stop()
@@ -243,7 +244,11 @@ class Behaviour:
         shown = [essence(r) for r in self.json_lines(printed['json'])]
         collected = [essence(r) for r in self.json_lines(output)]
         check(len(shown) == 4 and len({r['flowId'] for r in shown}) == 2, f'printed {shown}')
+        # Every fact under the same name, those of our own elements too.
         check(shown == collected[:4], f'printed {shown}\ncollected {collected}')
+        check([r['sessionPreExisting'] for r in shown] == [False] * 4 and
+              sorted(r['sessionCloseReason'] for r in shown if r['firewallEvent'] == 2) ==
+              ['local-fin', 'remote-fin'], f'printed {shown}')
         lines = printed['text'].read_text().splitlines()
         of_session = [line for line in lines if f'{SOURCE}:{ports[0]}' in line]
         check(len(of_session) == 4 and all(str(os.getpid()) in line for line in of_session) and

@@ -20,7 +20,14 @@ CASES = pathlib.Path(__file__).resolve().with_name('cases')
 WRITE = os.environ.get('SOCKFLOW_WRITE_GOLDEN') == '1'
 OF_THE_EXPORT = ('exportTime', 'observationDomainId')
 # What a file says nothing of.
-NO_PROCESS = {'applicationName': '', 'userName': '', 'SRC_PROC_PID': 0, 'SRC_PROC_UID': 4294967295}
+NO_PROCESS = {'applicationName': '', 'userName': '', 'SRC_PROC_PID': 0, 'SRC_PROC_UID': 4294967295,
+              'processStartNanosecondsSinceBoot': 0, 'processAttributionQuality': 0,
+              'processThreadName': '', 'processThreadId': 0, 'processCgroupId': 0,
+              'processCgroupPath': '', 'processContainerRuntime': '', 'networkNamespaceInode': 0,
+              'socketCookie': 0,
+              **{f'{side}{what}': '' for side in ('source', 'destination')
+                 for what in ('PodNamespace', 'PodName', 'NodeName', 'PodWorkload', 'PodLabels')},
+              **{f'{side}PodUUID': '0' * 32 for side in ('source', 'destination')}}
 
 
 def without_vlans(packets):
@@ -58,7 +65,7 @@ def golden_form(printed):
         record = json.loads(line)
         if 'firewallEvent' not in record:
             continue  # of the exporter itself
-        if any(record[key] != value for key, value in NO_PROCESS.items()):
+        if any(record.get(key, value) != value for key, value in NO_PROCESS.items()):
             lines.append(f'a process from nowhere: {record}')
         lines.append(json.dumps({key: value for key, value in record.items()
                                  if key not in NO_PROCESS and key not in OF_THE_EXPORT

@@ -14,7 +14,7 @@ from export import PARENT_NAME, PROCESS_NAME, Receiver, programs
 from programs import check
 
 COLLECTOR = r'\w+://192\.0\.2\.10:4739'  # in the document
-FLOW_DELETED = 2
+FLOW_CREATED = 1
 CLOCK_SECONDS = 0.02
 # Without options a TCP header has 20 octets, as an IPv4 header; an IPv6 header has 40.
 SMALLEST_HEADERS = {4: 40, 6: 60}
@@ -67,6 +67,7 @@ class Case:
         self.folder.mkdir()
         self.port = programs.free_udp_port()
         self.sessions = None
+        self.records = 8  # a start and an end of both sockets of each session
         self._known = []
 
     # --- the agent ---
@@ -109,7 +110,8 @@ class Case:
 
     def _know(self, record):
         """By element, except where nobody but the test knows: the process."""
-        is_end = record.number(233) == FLOW_DELETED
+        counts = record.number(233) != FLOW_CREATED
+        to_responder, to_initiator = self.carried(record)
         is_client = record.number(61) == 1
         source, destination = export.ADDRESSES[record.number(60)]
         known = {name: record.number(id) or 0 for name, id in {
@@ -120,8 +122,8 @@ class Case:
         check(self.sessions.begin - CLOCK_SECONDS <= known['start'] / 1000 <= known['end'] / 1000
               <= self.sessions.end + CLOCK_SECONDS, f'{known} is not within {self.sessions}')
         packets = known['packets']
-        least = export.REQUEST + packets * SMALLEST_HEADERS[record.number(60)] if is_end else 0
-        check(least <= known['octets'] <= 2 * least and bool(packets) == is_end,
+        least = to_responder + packets * SMALLEST_HEADERS[record.number(60)]
+        check(least <= known['octets'] <= 2 * least and bool(packets) == counts,
               f'{known["octets"]} octets in {packets} packets')
         known['seconds'] = known['end'] // 1000  # of the event
         process = {'pid': self.sessions.pid, 'process': PROCESS_NAME, 'uid': 0, 'owner': 'root',
@@ -131,10 +133,14 @@ class Case:
         sides = (process, nobody) if is_client else (nobody, process)
         return {**known, 'source': source, 'destination': destination,
                 'application': PROCESS_NAME, 'user': 'root',
-                'initiator_octets': export.REQUEST if is_end else 0,
-                'responder_octets': export.REPLY if is_end else 0,
+                'initiator_octets': to_responder, 'responder_octets': to_initiator,
                 **{f'{side}_{name}': value for side, facts in zip(('source', 'destination'), sides)
                    for name, value in facts.items()}}
+
+    def carried(self, record):
+        """Octets that the record has to count, to the responder and back."""
+        is_start = record.number(233) == FLOW_CREATED
+        return (0, 0) if is_start else (export.REQUEST, export.REPLY)
 
     # --- the other program ---
 

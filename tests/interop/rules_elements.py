@@ -70,7 +70,7 @@ FOREIGN_PENS = {NTOP_PEN, ANTREA_PEN}  # whose elements we use
 OWN = 'own'  # in the place of the enterprise number that is configured
 # The only elements whose reverse is of use. That of a time would take the forward one's place in
 # nfdump; most others cannot be reversed (RFC 5103 6.1).
-REVERSIBLE = {1, 2}
+REVERSIBLE = {1, 2, 85, 86}
 # What a session has not got when it starts.
 COUNTERS = ({(0, id) for id in (1, 2, 85, 86, 231, 232, 298, 299)} |
             {(REVERSE_PEN, id) for id in REVERSIBLE} | {(NTOP_PEN, 109), (NTOP_PEN, 110)})

@@ -45,9 +45,7 @@ TEST_F(IterSessionsTest, UpdatesAddUpToWhatWasSent) {
     for (const auto& [kind, session] : Records(port)) {
       if (session.direction != direction) continue;
       if (kind == SessionRecord::Kind::kStart) continue;
-      const uint64_t since = session.initiator_octets() -
-                             (direction == Direction::kActive ? session.reported.octets_sent
-                                                              : session.reported.octets_received);
+      const uint64_t since = SessionRecord{kind, session}.initiator_octets();
       sum += since;
       EXPECT_THAT(session, IsOwnedBy(getpid(), session.process->name.view()));
       if (kind != SessionRecord::Kind::kUpdate) continue;

@@ -86,8 +86,8 @@ TEST_P(IterTaskFileTest, OlderSessionsAreFoundWithTheirHolders) {
       }
     }
     const Session& end = records[1].session;
-    EXPECT_EQ(end.initiator_octets(), 1023u);
-    EXPECT_EQ(end.responder_octets(), 0u);
+    EXPECT_EQ(end.initiator_octets(end.tcp), 1023u);
+    EXPECT_EQ(end.responder_octets(end.tcp), 0u);
     EXPECT_EQ(records[0].session.reported.octets_sent + records[0].session.reported.octets_received, 1000u);
     EXPECT_EQ(EndCauseOf(end), end.direction == Direction::kActive ? EndCause::kLocalFin : EndCause::kRemoteFin);
   }
@@ -191,7 +191,7 @@ TEST_F(IterTaskFileTest, InAnotherNetworkNamespace) {
     }
     ++ends;
     EXPECT_TRUE(record.session.existing);
-    EXPECT_EQ(record.session.initiator_octets(), record.session.destination().port % 1000u);
+    EXPECT_EQ(record.session.initiator_octets(record.session.tcp), record.session.destination().port % 1000u);
   }
   EXPECT_EQ(ends, 2u);
 }

@@ -33,6 +33,11 @@ class Layout {
   // profile ssflow, a kind of record none of whose fields were listed).
   const SessionTemplate* For(const SessionRecord& record) const;
 
+  // A reader can tell an update from an end: not in profile ssflow, nor in a list with neither
+  // firewallEvent nor flowEndReason. Updates, and ends that count what came since the last of them, would
+  // only mislead it.
+  bool has_updates() const;
+
   // The templates stand in every message and nothing else is sent, no options records either
   // (profile ssflow, whose reader keeps no templates); otherwise a transport session begins with
   // them.

@@ -21,7 +21,9 @@ struct DecodedField {
   uint32_t pen = 0;
   uint16_t id = 0;
   uint16_t length = 0;               // as in the template; kVariableLength
-  const Element* element = nullptr;  // nullptr: unknown, known by its numbers only
+  // nullptr: unknown, known by its numbers only. Of an element of our own, under whatever number it comes
+  // (Element::pen is kOwn then), once type records (RFC 5610) have told that it is one.
+  const Element* element = nullptr;
 
   friend bool operator==(const DecodedField&, const DecodedField&) = default;
 };

@@ -64,7 +64,9 @@ std::span<const std::string_view> ProfileNames();
 // but ssflow's two included. In the order of enterprise number and id. CSV has the columns pen,id,name,type,semantics,units,status. Elements of
 // our own are listed whether or not a number is configured for them, with the word "own" in the
 // column pen. The two elements of profile ssflow are listed as they are sent: without a number, 0.
-enum class ListFormat : uint8_t { kText, kCsv };
+// Markdown (docs/fields.md) says also which profiles have an element and what it holds in a start, an
+// update and an end, and lists the templates.
+enum class ListFormat : uint8_t { kText, kCsv, kMarkdown };
 std::string ListFields(std::optional<Profile> profile, ListFormat format);
 
 }  // namespace sockflow::ipfix

@@ -46,7 +46,7 @@ def test(case):
             return [line for line in lines if line.endswith('}') and case.is_known(
                 json.loads(line)['src_port'], json.loads(line)['dst_port'])]
 
-        wait_until(lambda: len(known()) >= 8, 'goflow2 writes no 8 records')
+        wait_until(lambda: len(known()) >= case.records, 'goflow2 writes too few records')
         case.stop(collector, signal.SIGTERM)
     case.compare([read_flow(json.loads(line), case.profile) for line in known()])
     if case.profile == PROFILES[0]:

@@ -48,7 +48,7 @@ def test(case):
     with case.collector([python, *case.command('python-netflow collector', replacements)[1:],
                          '--host', '127.0.0.1']) as collector:
         case.export(case.url)
-        wait_until(lambda: len(flows()) >= 8, 'the collector writes no 8 records')
+        wait_until(lambda: len(flows()) >= case.records, 'the collector writes too few records')
         collector.send_signal(signal.SIGTERM)
         collector.wait(10)
     log = (case.folder / 'log').read_text(encoding='utf-8')

@@ -174,12 +174,51 @@ TEST_F(ExporterTest, ProfileSsflowHasItsTemplateInEveryMessage) {
 }
 
 TEST_F(ExporterTest, OnlyTheRecordsThatWereChosen) {
-  Make({.records = {.start = false, .end = true}});
+  Make({.records = {.start = false, .update = false, .end = true}});
   Export(2, begin_);
   Export(3, begin_, SessionRecord::Kind::kEnd);
   Finish();
   EXPECT_THAT(HandedOver(), ElementsAre(3));
   EXPECT_EQ(exporter_->stats().lost_records, 0u) << "what nobody wants is not lost";
+}
+
+TEST_F(ExporterTest, AnEndCountsWhatNoUpdateHasTold) {
+  session_.tcp = {.octets_sent = 1000, .packets_sent = 10};
+  session_.reported = {.octets_sent = 900, .packets_sent = 8};
+  session_.before = {.octets_sent = 100, .packets_sent = 1};
+  const auto octets_told = [&](const Exporter::Options& options, std::vector<int> records) {
+    Make(options);
+    Export(1, begin_, SessionRecord::Kind::kUpdate);
+    Export(1, begin_, SessionRecord::Kind::kEnd);
+    Finish();
+    EXPECT_EQ(HandedOver(), records);
+    EXPECT_EQ(exporter_->stats().lost_records, 0u) << "what nobody wants is not lost";
+    return values_["initiatorOctets"];
+  };
+  EXPECT_EQ(octets_told({}, {2}), "100");
+  EXPECT_EQ(octets_told({.records = {.update = false}}, {1}), "900") << "since it was found";
+  // An update could not be told from an end.
+  const std::vector<std::string> names = {"flowId", "initiatorOctets"};
+  EXPECT_EQ(octets_told({.layout = *ipfix::Layout::OfFields(names)}, {1}), "900");
+}
+
+TEST_F(ExporterTest, LostUpdatesAndEndsAddUp) {
+  far_.take = [](const FarSide::Octets& message) -> Transport::Result {
+    if (message[16 + 1] == 2) return {};  // a template set
+    return {.outcome = Transport::Outcome::kMessageLost,
+            .status = absl::FailedPreconditionError("nobody there")};
+  };
+  session_.tcp = {.octets_sent = 1000, .packets_sent = 10};
+  session_.local.address = session_.remote.address = *IpAddress::Parse("192.0.2.1");
+  Make({});
+  Export(1, begin_, SessionRecord::Kind::kUpdate);
+  session_.reported = session_.tcp;
+  session_.tcp.octets_sent = 1500;
+  Export(1, begin_, SessionRecord::Kind::kEnd);
+  Finish();
+  HandedOver();
+  EXPECT_EQ(exporter_->stats().lost_flow_packets, 10u);
+  EXPECT_EQ(exporter_->stats().lost_flow_octets, 1500u + 10 * 40);
 }
 
 TEST_F(ExporterTest, StatisticsAtTheirInterval) {

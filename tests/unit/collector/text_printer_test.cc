@@ -110,6 +110,37 @@ TIME         EVENT  PROCESS             PID USER                     LOCAL    PE
 )");
 }
 
+// As records of our own elements tell it, under whatever number they came.
+TEST_F(TextPrinterTest, ShowsUpdatesReasonsAndWhatWasThereBefore) {
+  const auto printer = MakeTextPrinter({.date = false});
+  std::string out;
+  const auto own_end = [](std::string_view reason, uint64_t error) {
+    return WithSource(End(1, 3, 0x16), "curl").Raw(ipfix::kOwn, 3, reason).Number(ipfix::kOwn, 4, error, 2);
+  };
+  Print(*printer, WithSource(Session(1, 1), "curl").Number(ipfix::kOwn, 11, 1, 1), &out);
+  Print(*printer, WithSource(Session(1, 1), "curl").Number(ipfix::kOwn, 11, 2, 1), &out);
+  Print(*printer,
+        WithSource(Session(5, 1), "curl")
+            .Number(kIana, 231, 999, 8)
+            .Number(kIana, 232, 5'000'000'000, 8)
+            .Number(kIana, 136, 2, 1)
+            .Number(kIana, 6, 0x12, 1)
+            .Raw(ipfix::kOwn, 3, "none"),
+        &out);
+  Print(*printer, own_end("remote-reset", 104), &out);
+  Print(*printer, own_end("owner-killed", 0), &out);
+  Print(*printer, own_end("\x1b[31m\nx", 0), &out);
+  EXPECT_EQ("\n" + out, R"(
+TIME         EVENT  PROCESS             PID USER                     LOCAL    PEER                  DURATION     SENT RECEIVED REASON
+09:26:52.345 found  curl               4711 alice           10.0.0.1:40000 -> 192.0.2.1:443                -        -        - -
+09:26:52.345 start  curl               4711 alice           10.0.0.1:40000 -> 192.0.2.1:443                -        -        - -
+09:26:53.579 update curl               4711 alice           10.0.0.1:40000 -> 192.0.2.1:443             1.2s      999     5.0G -
+09:26:53.579 end    curl               4711 alice           10.0.0.1:40000 -> 192.0.2.1:443             1.2s     1.2K      34M remote-reset (errno 104)
+09:26:53.579 end    curl               4711 alice           10.0.0.1:40000 -> 192.0.2.1:443             1.2s     1.2K      34M owner-killed
+09:26:53.579 end    curl               4711 alice           10.0.0.1:40000 -> 192.0.2.1:443             1.2s     1.2K      34M \x1b[31m\nx
+)");
+}
+
 TEST_F(TextPrinterTest, ComesBackIntoStepAfterALongName) {
   const std::string line = Line(WithSource(End(1, 3, 0x1b), "curl", 4711, "svc-telemetry"));
   const std::string usual = Line(WithSource(End(1, 3, 0x1b), "curl"));

@@ -86,7 +86,7 @@ TEST_F(CollectorsTest, ReadsEveryKey) {
       "      max_bytes: 1048576\n");
   CollectorConfig expected = *ParseCollectorUrl("tls://collector.example:4800");
   expected.profile = *ipfix::ParseProfile("iana");
-  expected.records = {.start = false, .end = true};
+  expected.records = {.start = false, .update = false, .end = true};
   expected.endpoints.front().tls = {.ca = Fill("$D/ca.pem"),
                                     .certificate = Fill("$D/host.pem"),
                                     .key = Fill("$D/host.key"),
@@ -98,7 +98,7 @@ TEST_F(CollectorsTest, ReadsEveryKey) {
   const CollectorConfig file = ReadOne(
       "collectors:\n"
       "  - url: file:/var/lib/sockflow/sessions\n"
-      "    records: [end, start]\n"
+      "    records: [end, update, start]\n"
       "    fields: [flowId, sourceIPv4Address, applicationName]\n"
       "    file: {max_bytes: 262144, max_seconds: 1.5, compression: zstd}\n");
   EXPECT_THAT(file.fields, ElementsAre("flowId", "sourceIPv4Address", "applicationName"));
@@ -213,11 +213,11 @@ TEST_F(CollectorsTest, HashIsAGroupOfItsOwn) {
   const auto& [a, b, c] = std::tie(groups[1].collectors[0], groups[1].collectors[1],
                                    groups[1].collectors[2]);
   EXPECT_THAT(a.fields, ElementsAre("flowId"));
-  EXPECT_EQ(a.records, (RecordChoice{.start = false, .end = true}));
+  EXPECT_EQ(a.records, (RecordChoice{.start = false, .update = false, .end = true}));
   // A profile of its own takes the place of the group's fields.
   EXPECT_TRUE(b.fields.empty());
   EXPECT_EQ(b.profile, *ipfix::ParseProfile("iana"));
-  EXPECT_EQ(c.records, (RecordChoice{.start = true, .end = false}));
+  EXPECT_EQ(c.records, (RecordChoice{.start = true, .update = false, .end = false}));
   EXPECT_EQ(groups[2].policy, Policy::kHash);
   EXPECT_THAT(UrlsOf(groups[2].collectors[0]), ElementsAre("udp://e:4739"));
 }
@@ -479,20 +479,20 @@ const Case kCases[] = {
     {"FieldTwice", "  - url: udp://a\n    fields: [flowId, flowId]\n",
      "t.yaml:3: collectors.fields: \"flowId\" given twice; allowed is once"},
     {"RecordsEmpty", "  - url: udp://a\n    records: []\n",
-     "t.yaml:3: collectors.records: is empty; allowed is a list [...] of start or end"},
+     "t.yaml:3: collectors.records: is empty; allowed is a list [...] of start, update or end"},
     {"RecordsIsAValue", "  - url: udp://a\n    records: end\n",
      "t.yaml:3: collectors.records: a single value where a list belongs; allowed is a list [...] of "
-     "start or end"},
+     "start, update or end"},
     {"RecordsIsAMap", "  - url: udp://a\n    records: {start: true}\n",
-     "t.yaml:3: collectors.records: a map where a list belongs; allowed is a list [...] of start or "
-     "end"},
+     "t.yaml:3: collectors.records: a map where a list belongs; allowed is a list [...] of start, "
+     "update or end"},
     {"RecordUnknown", "  - url: udp://a\n    records:\n      - start\n      - ends\n",
-     "t.yaml:5: collectors.records: \"ends\" is not known (did you mean end?); allowed is start or "
-     "end"},
+     "t.yaml:5: collectors.records: \"ends\" is not known (did you mean end?); allowed is start, "
+     "update or end"},
     {"RecordTwice", "  - url: udp://a\n    records: [end, end]\n",
      "t.yaml:3: collectors.records: \"end\" given twice; allowed is once"},
     {"RecordIsNothing", "  - url: udp://a\n    records: [end, ~]\n",
-     "t.yaml:3: collectors.records: has no value; allowed is start or end"},
+     "t.yaml:3: collectors.records: has no value; allowed is start, update or end"},
     // groups
     {"PolicyUnknown", "  - policy: faliover\n    collectors: [tcp://a]\n",
      "t.yaml:2: collectors.policy: \"faliover\" is not known (did you mean failover?); allowed is "

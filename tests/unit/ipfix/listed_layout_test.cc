@@ -52,21 +52,35 @@ class ListedLayoutTest : public ::testing::Test {
 
 TEST_F(ListedLayoutTest, KeepsTheOrderAndLeavesOutWhatDoesNotBelong) {
   const Layout layout = Make({"octetDeltaCount", "DST_PROC_PID", "sourceIPv6Address", "flowId",
-                              "SRC_PROC_PID", "sourceIPv4Address"});
+                              "SRC_PROC_PID", "sourceIPv4Address", "flowEndReason"});
   EXPECT_THAT(For(layout, Kind::kStart, Direction::kActive, "192.0.2.1"),
               ElementsAre("flowId", "SRC_PROC_PID", "sourceIPv4Address"));
   EXPECT_THAT(For(layout, Kind::kStart, Direction::kPassive, "192.0.2.1"),
               ElementsAre("DST_PROC_PID", "flowId", "sourceIPv4Address"));
   EXPECT_THAT(For(layout, Kind::kEnd, Direction::kActive, "2001:db8::1"),
-              ElementsAre("octetDeltaCount", "sourceIPv6Address", "flowId", "SRC_PROC_PID"));
+              ElementsAre("octetDeltaCount", "sourceIPv6Address", "flowId", "SRC_PROC_PID",
+                          "flowEndReason"));
   EXPECT_THAT(For(layout, Kind::kEnd, Direction::kPassive, "2001:db8::1"),
-              ElementsAre("octetDeltaCount", "DST_PROC_PID", "sourceIPv6Address", "flowId"));
+              ElementsAre("octetDeltaCount", "DST_PROC_PID", "sourceIPv6Address", "flowId",
+                          "flowEndReason"));
   EXPECT_EQ(For(layout, Kind::kUpdate, Direction::kPassive, "2001:db8::1"),
             For(layout, Kind::kEnd, Direction::kPassive, "2001:db8::1"));
   EXPECT_EQ(layout.templates().size(), 8u);
   EXPECT_EQ(layout.name(), "fields");
   EXPECT_FALSE(layout.templates_in_each_message());
   EXPECT_TRUE(layout.fixed_length());
+}
+
+// Whoever sums the ends of sessions must not miss what updates have told before.
+TEST_F(ListedLayoutTest, UpdatesNeedAFieldThatTellsThemFromEnds) {
+  for (const char* const name : {"firewallEvent", "flowEndReason"}) {
+    EXPECT_TRUE(Make({name, "octetDeltaCount"}).has_updates()) << name;
+  }
+  const Layout layout = Make({"flowId", "octetDeltaCount"});
+  EXPECT_FALSE(layout.has_updates());
+  EXPECT_THAT(For(layout, Kind::kUpdate, Direction::kActive, "192.0.2.1"), IsEmpty());
+  EXPECT_FALSE(Layout::OfProfile(Profile::kSsflow).has_updates());
+  EXPECT_TRUE(Layout::OfProfile(Profile::kFixed).has_updates());
 }
 
 TEST_F(ListedLayoutTest, SharesTemplatesThatAreTheSame) {

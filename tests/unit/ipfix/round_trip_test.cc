@@ -51,7 +51,14 @@ struct Sample {
   Kind kind = Kind::kStart;
   std::string expected_name;
   std::string expected_parent;
+  bool whole = false;  // for a reader who gets no updates
+
+  SessionRecord record() const {
+    return {kind, session, whole ? session.before : session.reported};
+  }
 };
+
+uint64_t Less(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
 
 IpAddress RandomAddress(std::mt19937_64& random, bool v4) {
   std::array<uint8_t, 16> octets;
@@ -72,7 +79,15 @@ Sample RandomSample(std::mt19937_64& random) {
   session.started = Time(std::chrono::nanoseconds(random() % 4'000'000'000'000'000'000));
   session.ended = session.started + std::chrono::milliseconds(static_cast<int64_t>(
                                         random() % 10'000'000) - 1'000'000);
-  if (random() % 4 != 0) session.established = session.started;
+  if (random() % 4 != 0) {
+    session.established =
+        session.started + std::chrono::nanoseconds(static_cast<int64_t>(random() % 9'000'000'000'000) - 1000);
+  }
+  session.existing = random() % 4 == 0;
+  session.netns = static_cast<uint32_t>(random());
+  session.socket_cookie = random();
+  session.end_cause = static_cast<EndCause>(random() % 3 == 0 ? random() % 12 : 0);
+  sample.whole = random() % 2 == 0;
   session.accepted = random() % 8 != 0;
   session.last_state = static_cast<TcpState>(random() % 12);
   session.tcp = {.octets_sent = random() >> (random() % 64),
@@ -85,16 +100,33 @@ Sample RandomSample(std::mt19937_64& random) {
                  .error = Pick<uint16_t>(random, {0, 0, 32, 101, 104, 110, 111, 113}),
                  .tcp_header_octets = Pick<uint8_t>(random, {0, 20, 32, 60}),
                  .fin_received = random() % 2 == 0};
+  // Mostly less than it is now, which it always should be.
+  const TcpFacts& tcp = session.tcp;
+  const auto part = [&](uint64_t count) { return count / (1 + random() % 5) + random() % 2; };
+  for (TcpFacts* facts : {&session.before, &session.reported}) {
+    *facts = {.octets_sent = part(tcp.octets_sent),
+              .octets_received = part(tcp.octets_received),
+              .packets_sent = part(tcp.packets_sent),
+              .packets_received = part(tcp.packets_received),
+              .retransmitted_packets = static_cast<uint32_t>(part(tcp.retransmitted_packets)),
+              .tcp_header_octets = Pick<uint8_t>(random, {0, 32})};
+  }
   if (random() % 4 != 0) {
     const NamePair& name = kNames[random() % std::size(kNames)];
     const NamePair& parent = kNames[random() % std::size(kNames)];
     session.process = Process{.pid = static_cast<uint32_t>(random()),
+                              .thread_id = static_cast<uint32_t>(random()),
                               .parent_pid = static_cast<uint32_t>(random()),
                               .uid = static_cast<uint32_t>(random()),
                               .start_time = random(),
+                              .cgroup_id = random(),
                               .name = TaskName(name.sent),
                               .thread_name = TaskName("thread"),
                               .parent_name = TaskName(parent.sent)};
+    if (random() % 4 != 0) {
+      session.process->detail = std::make_shared<ProcessDetail>(
+          ProcessDetail{.cgroup_path = "/" + std::string(random() % 60, 'g')});
+    }
     sample.expected_name = name.expected;
     sample.expected_parent = parent.expected;
   }
@@ -103,13 +135,20 @@ Sample RandomSample(std::mt19937_64& random) {
   session.command_line.assign(random() % 50, 'a');
   if (random() % 4 != 0) {
     session.container =
-        std::make_shared<ContainerFacts>(ContainerFacts{.id = std::string(random() % 65, 'c')});
+        std::make_shared<ContainerFacts>(ContainerFacts{
+            .id = std::string(random() % 65, 'c'),
+            .runtime = "containerd",
+            .pod_uid = Pick(random, {"", "8f1bC6f2-4a4e-4c0e-9f3a-0b6f1d2c3e4f",
+                                     "8f1bc6f24a4e4c0e9f3a0b6f1d2c3e4f", "8f1bc6f2-4a4e",
+                                     "8f1bc6f24a4e4c0e9f3a0b6f1d2c3e4f0", "no pod"})});
   }
   for (auto* pod : {&session.pod, &session.remote_pod}) {
     if (random() % 4 == 0) continue;
     *pod = std::make_shared<PodFacts>(PodFacts{.pod_namespace = std::string(random() % 20, 's'),
                                                .pod_name = std::string(random() % 20, 'p'),
-                                               .node_name = std::string(random() % 20, 'n')});
+                                               .node_name = std::string(random() % 20, 'n'),
+                                               .workload = "Job/" + std::string(random() % 9, 'w'),
+                                               .labels = std::string(random() % 50, 'l')});
   }
   session.executable.assign(random() % 3 == 0 ? random() % 700 : random() % 60, '/');
   return sample;
@@ -132,15 +171,20 @@ Values Expected(const Sample& sample) {
   const bool v4 = s.local.address.is_v4();
   const Endpoint& from = active ? s.local : s.remote;
   const Endpoint& to = active ? s.remote : s.local;
-  const EndCause cause = EndCauseOf(s);
+  EndCause cause = EndCauseOf(s);
   const bool is_end = sample.kind == Kind::kEnd;
 
   int bits = 2;
   if (s.established || !active) bits += 16;
+  // What the peer has seen.
+  const std::string_view reason = ToString(cause);
+  if (cause == EndCause::kOwnerKilled) cause = DerivedEndCauseOf(s);
   const bool orderly = cause == EndCause::kLocalFin || cause == EndCause::kRemoteFin;
   if (s.tcp.fin_received || (is_end && orderly)) bits += 1;
-  if (is_end && (cause == EndCause::kLocalReset || cause == EndCause::kRemoteReset ||
-                 cause == EndCause::kRefused)) {
+  const bool was_open = s.last_state == TcpState::kEstablished || s.last_state == TcpState::kCloseWait;
+  if (is_end && ((cause == EndCause::kLocalReset && s.last_state != TcpState::kSynSent) ||
+                 (cause == EndCause::kNotAccepted && was_open) ||
+                 cause == EndCause::kRemoteReset || cause == EndCause::kRefused)) {
     bits += 4;
   }
   const Time end = sample.kind == Kind::kStart || s.ended < s.started ? s.started : s.ended;
@@ -167,38 +211,71 @@ Values Expected(const Sample& sample) {
   v["applicationName"] = sample.expected_name;
   v["userName"] = s.user_name;
   if (sample.kind != Kind::kStart) {
-    const uint64_t to_responder = active ? s.tcp.octets_sent : s.tcp.octets_received;
-    const uint64_t to_initiator = active ? s.tcp.octets_received : s.tcp.octets_sent;
-    const uint64_t segments = active ? s.tcp.packets_sent : s.tcp.packets_received;
-    const uint64_t back = active ? s.tcp.packets_received : s.tcp.packets_sent;
-    const uint64_t tcp_header = s.tcp.tcp_header_octets == 0 ? 20 : s.tcp.tcp_header_octets;
-    v["flowEndReason"] = !is_end ? "2" : cause == EndCause::kTimedOut ? "1" : "3";
-    v["octetDeltaCount"] = std::to_string(to_responder + segments * ((v4 ? 20 : 40) + tcp_header));
-    v["packetDeltaCount"] = std::to_string(segments);
-    v["initiatorOctets"] = std::to_string(to_responder);
-    v["responderOctets"] = std::to_string(to_initiator);
-    v["initiatorPackets"] = std::to_string(segments);
-    v["responderPackets"] = std::to_string(back);
-    v["reverseOctetDeltaCount"] =
-        std::to_string(to_initiator + back * ((v4 ? 20 : 40) + tcp_header));
-    v["reversePacketDeltaCount"] = std::to_string(back);
+    // Octets and packets there and back, then with headers: now, and what was told before.
+    const auto count = [&](const TcpFacts& facts) {
+      const uint64_t header = (v4 ? 20u : 40u) + (facts.tcp_header_octets == 0 ? 20u : facts.tcp_header_octets);
+      std::array<uint64_t, 6> counts = {facts.octets_sent, facts.octets_received, facts.packets_sent,
+                                        facts.packets_received};
+      if (!active) counts = {counts[1], counts[0], counts[3], counts[2]};
+      counts[4] = counts[0] + counts[2] * header;
+      counts[5] = counts[1] + counts[3] * header;
+      return counts;
+    };
+    const TcpFacts& since = sample.whole ? s.before : s.reported;
+    const auto all = count(s.tcp), told = count(since);
+    constexpr std::pair<const char*, int> kDeltas[] = {
+        {"initiatorOctets", 0},  {"responderOctets", 1}, {"initiatorPackets", 2},
+        {"packetDeltaCount", 2}, {"responderPackets", 3}, {"reversePacketDeltaCount", 3},
+        {"octetDeltaCount", 4},  {"reverseOctetDeltaCount", 5}};
+    for (const auto& [name, i] : kDeltas) v[name] = std::to_string(Less(all[i], told[i]));
+    constexpr std::pair<const char*, int> kTotals[] = {{"packetTotalCount", 2},
+                                                       {"reversePacketTotalCount", 3},
+                                                       {"octetTotalCount", 4},
+                                                       {"reverseOctetTotalCount", 5}};
+    for (const auto& [name, i] : kTotals) v[name] = std::to_string(all[i]);
+    v["tcpHeaderLength"] = std::to_string(s.tcp.tcp_header_octets == 0 ? 20 : s.tcp.tcp_header_octets);
+    v["flowEndReason"] = !is_end                                            ? "2"
+                         : reason == "timed-out" || reason == "not-seen" ? "1"
+                         : reason == "capture-ended"                       ? "4"
+                                                                           : "3";
     v["flowDurationMilliseconds"] = std::to_string(
         end.time_since_epoch().count() / 1'000'000 - s.started.time_since_epoch().count() / 1'000'000);
     v["tcpSmoothedRttMicroseconds"] = std::to_string(s.tcp.smoothed_rtt_us);
     v["tcpMinimumRttMicroseconds"] = std::to_string(s.tcp.minimum_rtt_us);
-    v["tcpRetransmittedPacketDeltaCount"] = std::to_string(s.tcp.retransmitted_packets);
+    const std::string again =
+        std::to_string(Less(s.tcp.retransmitted_packets, since.retransmitted_packets));
+    v["tcpRetransmittedPacketDeltaCount"] = again;
+    v[active ? "RETRANSMITTED_IN_PKTS" : "RETRANSMITTED_OUT_PKTS"] = again;
+    uint64_t handshake = 0;
+    if (active && s.established && !s.existing) {
+      const int64_t took = (*s.established - s.started).count() / 1000;
+      handshake = took < 1 ? 1 : std::min<uint64_t>(static_cast<uint64_t>(took), 0xFFFFFFFF);
+    }
+    v["tcpHandshakeMicroseconds"] = std::to_string(handshake);
     v["socketError"] = std::to_string(s.tcp.error);
-    v["sessionCloseReason"] = is_end ? ToString(cause) : "none";
+    v["sessionCloseReason"] = is_end ? reason : "none";
   }
   v["processStartNanosecondsSinceBoot"] = std::to_string(s.process ? s.process->start_time : 0);
   v["processAttributionQuality"] = std::to_string(static_cast<int>(s.attribution));
   v["processThreadName"] = s.process ? "thread" : "";
+  v["processThreadId"] = std::to_string(s.process ? s.process->thread_id : 0);
+  v["processCgroupId"] = std::to_string(s.process ? s.process->cgroup_id : 0);
+  v["processCgroupPath"] = s.process && s.process->detail ? s.process->detail->cgroup_path : "";
+  v["processContainerRuntime"] = s.container ? "containerd" : "";
+  v["sessionPreExisting"] = s.existing ? "true" : "false";
+  v["networkNamespaceInode"] = std::to_string(s.netns);
+  v["socketCookie"] = std::to_string(s.socket_cookie);
   for (const bool source : {true, false}) {
     const std::string end_name = source ? "source" : "destination";
     const auto& pod = source == active ? s.pod : s.remote_pod;
     v[end_name + "PodNamespace"] = pod ? pod->pod_namespace : "";
     v[end_name + "PodName"] = pod ? pod->pod_name : "";
     v[end_name + "NodeName"] = pod ? pod->node_name : "";
+    v[end_name + "PodWorkload"] = pod ? pod->workload : "";
+    v[end_name + "PodLabels"] = pod ? pod->labels : "";
+    const bool is_uid = source == active && s.container && s.container->pod_uid.size() > 13 &&
+                        s.container->pod_uid.size() != 33;
+    v[end_name + "PodUUID"] = is_uid ? "8f1bc6f24a4e4c0e9f3a0b6f1d2c3e4f" : std::string(32, '0');
   }
   const std::string side = active ? "SRC_" : "DST_";
   v[side + "PROC_PID"] = std::to_string(s.process ? s.process->pid : 0);
@@ -211,8 +288,6 @@ Values Expected(const Sample& sample) {
   v[side + "PROC_CONTAINER_ID"] = s.container ? s.container->id : "";
   v[side + "PROC_CMDLINE"] = s.command_line;
   if (sample.kind != Kind::kStart) {
-    v[active ? "RETRANSMITTED_IN_PKTS" : "RETRANSMITTED_OUT_PKTS"] =
-        std::to_string(s.tcp.retransmitted_packets);
     const uint32_t rtt = s.tcp.smoothed_rtt_us;
     v[active ? "SERVER_NW_LATENCY_MS" : "CLIENT_NW_LATENCY_MS"] =
         std::to_string(rtt / 2000 + (rtt % 2000 >= 1000 ? 1 : 0));
@@ -277,7 +352,8 @@ class RoundTripTest : public ::testing::TestWithParam<Case> {};
 TEST_P(RoundTripTest, EveryFieldArrivesAsItWas) {
   const Layout& layout = GetParam().layout;
   std::mt19937_64 random(20261121);
-  MessageEncoder encoder({.max_message_octets = 1400, .pen = layout.pen()});
+  // Room for all strings of a record: in a datagram the longest would be cut.
+  MessageEncoder encoder({.max_message_octets = 4000, .pen = layout.pen()});
   MessageDecoder decoder({});
   std::vector<std::pair<Sample, const SessionTemplate*>> waiting;
   std::map<uint16_t, int> seen;
@@ -301,7 +377,7 @@ TEST_P(RoundTripTest, EveryFieldArrivesAsItWas) {
   }
   for (int i = 0; i < 6000; ++i) {
     Sample sample = RandomSample(random);
-    const SessionRecord record{sample.kind, sample.session};
+    const SessionRecord record = sample.record();
     const SessionTemplate* description = layout.For(record);
     ASSERT_NE(description, nullptr);
     if (!encoder.Add(*description, record)) {

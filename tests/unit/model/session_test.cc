@@ -42,15 +42,15 @@ TEST(SessionTest, SourceIsTheInitiatorOnBothSides) {
   session.direction = Direction::kActive;
   EXPECT_EQ(session.source(), session.local);
   EXPECT_EQ(session.destination(), session.remote);
-  EXPECT_EQ(session.initiator_octets(), 10u);
-  EXPECT_EQ(session.responder_packets(), 2u);
+  EXPECT_EQ(session.initiator_octets(session.tcp), 10u);
+  EXPECT_EQ(session.responder_packets(session.tcp), 2u);
   session.direction = Direction::kPassive;
   EXPECT_EQ(session.source(), session.remote);
   EXPECT_EQ(session.destination(), session.local);
-  EXPECT_EQ(session.initiator_octets(), 20u);
-  EXPECT_EQ(session.responder_octets(), 10u);
-  EXPECT_EQ(session.initiator_packets(), 2u);
-  EXPECT_EQ(session.responder_packets(), 1u);
+  EXPECT_EQ(session.initiator_octets(session.tcp), 20u);
+  EXPECT_EQ(session.responder_octets(session.tcp), 10u);
+  EXPECT_EQ(session.initiator_packets(session.tcp), 2u);
+  EXPECT_EQ(session.responder_packets(session.tcp), 1u);
 }
 
 }  // namespace
