@@ -8,11 +8,12 @@ packages_for() {
   case $1 in
     build)
       echo g++ cmake ninja-build pkg-config clang bpftool libbpf-dev libelf-dev libpcap-dev zlib1g-dev \
-        libzstd-dev libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libssl-dev ;;
+        libzstd-dev libabsl-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libssl-dev \
+        libcurl4-openssl-dev nlohmann-json3-dev ;;
     static)
       echo python3 dpkg-dev flex bison ;;
     test)
-      echo libgtest-dev libgmock-dev nlohmann-json3-dev python3 tshark nfdump \
+      echo libgtest-dev libgmock-dev python3 tshark nfdump \
         pmacct libfixbuf-tools python3-venv golang-go ca-certificates \
         qemu-system-x86 busybox-static libclang-rt-dev runc ;;
     bench)

@@ -5,6 +5,8 @@ set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
 set(OPENSSL_USE_STATIC_LIBS ON)
 # An archive does not name the ones that it needs; the private requirements of pkg-config do.
 set(PKG_CONFIG_ARGN --static)
+# Debian's libcurl.a needs a dozen more libraries (Kerberos, LDAP, ...), not all of which have archives.
+set(SOCKFLOW_KUBERNETES OFF)
 # Otherwise CMake puts -Bdynamic behind the archives that it names by their path.
 set(CMAKE_LINK_SEARCH_START_STATIC ON)
 set(CMAKE_LINK_SEARCH_END_STATIC ON)

@@ -160,6 +160,19 @@ struct Config {
     friend bool operator==(const Exporter&, const Exporter&) = default;
   } exporter;
 
+  struct Kubernetes {
+    bool enabled = false;
+    bool from_kubelet = false;  // else from the API server
+    std::string api_server;     // "https://HOST:PORT"; empty: the one of the cluster that we run in
+    std::string node_name;      // empty: as the environment tells, else the name of the host
+    std::string token_file;     // empty: the service account's, in a cluster
+    std::string ca_file;        // empty: the service account's, in a cluster
+    std::vector<std::string> labels;
+    Duration wait{};  // for the names of a pod that is not known yet
+    Place place{.key = "kubernetes.enabled"};
+    friend bool operator==(const Kubernetes&, const Kubernetes&) = default;
+  } kubernetes;
+
   struct Log {
     LogLevel level{};
     Duration stats_interval{};  // 0: never

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "sockflow/loss_counter.h"
@@ -8,14 +9,24 @@
 
 namespace sockflow {
 
+enum class Enriched : uint8_t {
+  kDone,   // all that can be found out is in the session
+  kLater,  // more may be known soon: it is worth a short wait
+};
+
 // Adds facts to a session as it starts. Never blocks, never fails, never removes a fact: what it
 // cannot find out stays empty.
 class Enricher {
  public:
   virtual ~Enricher() = default;
-  virtual void Enrich(Session& session) = 0;
+  virtual Enriched Enrich(Session& session) = 0;
+
+  // Grows when it is worth asking again for sessions that got kLater.
+  virtual uint64_t news() const { return 0; }
+  // The session got kLater, and goes out as it is: nobody waits any longer.
+  virtual void GaveUp(const Session& /*session*/) {}
   // What it could not find out, always the same reasons in the same order.
-  virtual std::vector<LossCounter> losses() const { return {}; }
+  virtual std::vector<LossCounter> missing() const { return {}; }
 };
 
 }  // namespace sockflow

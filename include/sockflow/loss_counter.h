@@ -6,7 +6,8 @@
 
 namespace sockflow {
 
-// What was lost, by reason. Names are stable: they go to the log, to IPFIX and to metrics.
+// What was lost or could not be found out, by reason. Names are stable: they go to the log, to IPFIX and
+// to metrics.
 struct LossCounter {
   std::string reason;  // "ring_buffer_full", ...
   uint64_t count = 0;

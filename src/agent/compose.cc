@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/collectors.h"
+#include "agent/compose_kubernetes.h"
 #include "agent/host.h"
 #include "enrich/container/container_enricher.h"
 #include "enrich/process/process_enricher.h"
@@ -136,6 +137,9 @@ void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filt
                               "bpf.filter and interface"
                             : "keys of sections capture and process and exporter.active_timeout_seconds");
   }
+  if (config->kubernetes != options.config.kubernetes) {
+    spdlog::warn("keys of section kubernetes take effect when the agent is started again");
+  }
   spdlog::info("configuration read again");
 }
 
@@ -154,6 +158,13 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   if (!filter.ok()) return filter.status();
   auto exporters = ComposeExporters(options);
   if (!exporters.ok()) return exporters.status();
+  // The pods of now are none of a file's.
+  std::unique_ptr<Enricher> kubernetes;
+  if (config.kubernetes.enabled && !options.read) {
+    auto composed = ComposeKubernetes(config.kubernetes);
+    if (!composed.ok()) return composed.status();
+    kubernetes = *std::move(composed);
+  }
   // Last: from here on events pile up.
   const CaptureOptions capture = CaptureOptionsOf(config, *filter);
   std::unique_ptr<EventSource> source;
@@ -175,9 +186,12 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   enrichers.push_back(std::make_unique<ProcessEnricher>(ProcessEnricher::Options{
       .command_line_octets = capture.command_line_octets}));
   enrichers.push_back(std::make_unique<ContainerEnricher>());
+  // After what tells the container of a process.
+  if (kubernetes != nullptr) enrichers.push_back(std::move(kubernetes));
 
   Pipeline::Options pipeline{.sessions = {.max_sessions = config.capture.max_sessions},
                              .filter = *std::move(filter),
+                             .held = {.wait = config.kubernetes.wait},
                              .stats_interval = config.log.stats_interval,
                              .shutdown_time = config.exporter.shutdown_time,
                              .duration = options.duration};

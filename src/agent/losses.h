@@ -11,7 +11,7 @@
 
 namespace sockflow {
 
-// What the source, the session table and the enrichers lost, by reason, and when that grew.
+// What the source and the session table lost, by reason, and when that grew.
 class Losses {
  public:
   // All that `statistics` says, for another thread.

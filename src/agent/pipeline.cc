@@ -15,6 +15,8 @@ namespace {
 constexpr auto kFilterRefreshInterval = std::chrono::seconds(5);
 // How long a source that can wait does so before its records are asked for room again.
 constexpr auto kRoomInterval = std::chrono::milliseconds(1);
+// How often enrichers are asked for news while records wait for some.
+constexpr auto kNewsInterval = std::chrono::milliseconds(20);
 
 // What has been added to each counter.
 std::vector<LossCounter> Difference(const std::vector<LossCounter>& now,
@@ -33,7 +35,8 @@ Pipeline::Pipeline(std::unique_ptr<EventSource> source,
       enrichers_(std::move(enrichers)),
       exporters_(std::move(exporters)),
       options_(std::move(options)),
-      sessions_(options_.sessions) {
+      sessions_(options_.sessions),
+      held_(options_.held) {
   exporters_.set_metering([this] {
     UpdateLosses();
     return losses_.statistics();
@@ -56,9 +59,36 @@ void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
     return;
   }
   // At the end only what was not known at the start, or of another process, is looked up.
-  for (const auto& enricher : enrichers_) enricher->Enrich(session);
+  const Enriched enriched = Enrich(session);
+  if (enriched == Enriched::kDone && held_.empty()) return Export(session, kind, /*gave_up=*/false);
+  held_.Put(session, kind, enriched, now_,
+            [this](Session& s, SessionRecord::Kind k, bool gave_up) { Export(s, k, gave_up); });
+}
+
+Enriched Pipeline::Enrich(Session& session) {
+  Enriched enriched = Enriched::kDone;
+  for (const auto& enricher : enrichers_) {
+    if (enricher->Enrich(session) == Enriched::kLater) enriched = Enriched::kLater;
+  }
+  return enriched;
+}
+
+void Pipeline::Export(Session& session, SessionRecord::Kind kind, bool gave_up) {
+  if (gave_up) {
+    for (const auto& enricher : enrichers_) enricher->GaveUp(session);
+  }
   ++records_;
   exporters_.Export({kind, session}, now_);
+}
+
+void Pipeline::OnHeld(Moment now) {
+  if (held_.empty()) return;
+  const auto enrich = [this](Session& session) { return Enrich(session); };
+  const auto release = [this](Session& s, SessionRecord::Kind k, bool gave_up) { Export(s, k, gave_up); };
+  uint64_t news = 0;
+  for (const auto& enricher : enrichers_) news += enricher->news();
+  if (news != std::exchange(held_news_, news)) held_.Retry(enrich, release);
+  held_.Expire(now, enrich, release);
 }
 
 Pipeline::Moment Pipeline::NextDeadline(Moment now) const {
@@ -67,12 +97,14 @@ Pipeline::Moment Pipeline::NextDeadline(Moment now) const {
   if (const Time held = sessions_.NextDeadline(); held != Time::max()) {
     next = std::min(next, now + std::max(held - WallClockNow(), Duration::zero()));
   }
+  if (!held_.empty()) next = std::min({next, held_.NextDeadline(), now + kNewsInterval});
   return next;
 }
 
 void Pipeline::OnTime(Moment now) {
   const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
   if (sessions_.NextDeadline() != Time::max()) sessions_.Expire(WallClockNow(), emit);
+  OnHeld(now);
   exporters_.OnTime(now);
   if (next_filter_refresh_ <= now) {
     options_.refresh_filter(options_.filter);
@@ -116,6 +148,7 @@ absl::Status Pipeline::Run() {
   // What happened before the signal is exported, also if it was still on its way.
   if (status.ok() && !source_->finished()) status = source_->Poll(Duration::zero(), apply);
   sessions_.Flush(emit);
+  OnHeld(Moment::max());
   exporters_.Finish(options_.shutdown_time);
   spdlog::info("{}", Summary());
   return status;
@@ -125,9 +158,6 @@ void Pipeline::UpdateLosses() {
   std::vector<LossCounter> counters = source_->stats().lost;
   counters.push_back({"session_evicted", sessions_.stats().evicted});
   counters.push_back({"late_accept", sessions_.stats().late});
-  for (const auto& enricher : enrichers_) {
-    for (LossCounter& loss : enricher->losses()) counters.push_back(std::move(loss));
-  }
   losses_.Update(std::move(counters), WallClockNow());
 }
 
@@ -140,15 +170,30 @@ void Pipeline::LogNewLosses() {
                  news);
   }
   logged_losses_ = losses_.counters();
+  std::vector<LossCounter> missing = MissingFacts();
+  if (const std::string facts = ListLosses(Difference(missing, logged_missing_)); !facts.empty()) {
+    spdlog::info("facts not found since the last such line: {}", facts);
+  }
+  logged_missing_ = std::move(missing);
+}
+
+// The records of these went out, with less than they might have told.
+std::vector<LossCounter> Pipeline::MissingFacts() const {
+  std::vector<LossCounter> counters;
+  for (const auto& enricher : enrichers_) {
+    for (LossCounter& missing : enricher->missing()) counters.push_back(std::move(missing));
+  }
+  return counters;
 }
 
 std::string Pipeline::Summary() {
   const SourceStats source = source_->stats();
   const SessionTable::Stats& sessions = sessions_.stats();
   std::string text = fmt::format(
-      "seen {} events: {} sessions started, {} ended, {} open; {} starts repaired, {} calls rescued, "
+      "seen {} events: {} sessions started, {} ended, {} open, {} updates; {} starts repaired, {} calls rescued, "
       "{} records filtered out",
-      source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.repaired_starts,
+      source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.updates,
+      sessions.repaired_starts,
       source.rescued, filtered_records_);
   for (const Exporter* exporter : exporters_.list()) {
     const delivery::DeliveryStats stats = exporter->stats();
@@ -160,6 +205,9 @@ std::string Pipeline::Summary() {
   }
   if (const std::string aside = ListLosses(source.set_aside); !aside.empty()) {
     text += "; set aside: " + aside;
+  }
+  if (const std::string missing = ListLosses(MissingFacts()); !missing.empty()) {
+    text += "; facts not found: " + missing;
   }
   UpdateLosses();
   const std::string lost = ListLosses(losses_.counters());

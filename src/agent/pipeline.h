@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "agent/exporters.h"
+#include "agent/held_records.h"
 #include "agent/losses.h"
 #include "session/session_filter.h"
 #include "sockflow/enricher.h"
@@ -25,6 +26,7 @@ class Pipeline {
   struct Options {
     SessionTable::Options sessions;
     SessionFilter filter;
+    HeldRecords::Options held;
     // Called every few seconds if set: keeps a filter true whose facts change (interface addresses).
     std::function<void(SessionFilter&)> refresh_filter;
     // Changes what can be changed while sessions go on.
@@ -54,10 +56,15 @@ class Pipeline {
   using Moment = Exporters::Moment;
 
   void OnRecord(Session& session, SessionRecord::Kind kind);
+  Enriched Enrich(Session& session);
+  // What an enricher asked to wait for may be there now, or the time is over.
+  void OnHeld(Moment now);
+  void Export(Session& session, SessionRecord::Kind kind, bool gave_up);
   Moment NextDeadline(Moment now) const;
   void OnTime(Moment now);
   void UpdateLosses();
   void LogNewLosses();
+  std::vector<LossCounter> MissingFacts() const;
   std::string Summary();
 
   std::unique_ptr<EventSource> source_;
@@ -65,6 +72,8 @@ class Pipeline {
   Exporters exporters_;
   Options options_;
   SessionTable sessions_;
+  HeldRecords held_;
+  uint64_t held_news_ = 0;  // of the enrichers, when those that are held were asked for last
   std::atomic<bool> stop_ = false;
   std::atomic<bool> reload_ = false;
 
@@ -76,6 +85,7 @@ class Pipeline {
   uint64_t records_ = 0;
   Losses losses_;
   std::vector<LossCounter> logged_losses_;
+  std::vector<LossCounter> logged_missing_;
 };
 
 }  // namespace sockflow

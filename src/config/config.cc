@@ -28,6 +28,7 @@ Value DefaultOf(const Key& key) {
   if (quoted || is_list) text = text.substr(1, text.size() - 2);
   if (!is_list) return *ReadValue(key, text);
   Value value;
+  if (text.empty()) return value;
   value.names = absl::StrSplit(std::string(text), ", ");
   return value;
 }

@@ -93,6 +93,7 @@ void ReadMap(const YAML::Node& map, Draft& draft, Faults& faults,
   if (const std::string note = NoteOnPen(pen); !note.empty()) {
     notes.push_back(fmt::format("{}: {}", place("exporter.pen").ToString(), note));
   }
+  if (given.Has("kubernetes.enabled")) draft.config.kubernetes.place = place("kubernetes.enabled");
   if (given.Has("collector")) draft.collector_place = place("collector");
   const auto list = given.items.find(FindKey("collectors"));
   if (list == given.items.end() || list->second.size() == 0) return;

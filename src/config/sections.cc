@@ -118,7 +118,7 @@ void SectionReader::ReadKey(const Key& key, int line, const YAML::Node& node) {
 }
 
 std::optional<Value> SectionReader::ReadNames(const Key& key, int line, const YAML::Node& node) {
-  if (node.size() == 0) {
+  if (node.size() == 0 && !key.may_be_empty) {
     faults_.Add(line, key.name, fmt::format("is empty; allowed is {}", Allowed(key)));
     return std::nullopt;
   }

@@ -169,6 +169,47 @@ absl::StatusOr<std::string> ReadDomainName(std::string_view text) {
   return name;
 }
 
+absl::StatusOr<std::string> ReadApiServer(std::string_view text) {
+  constexpr std::string_view kScheme = "https://";
+  constexpr uint16_t kHttpsPort = 443;
+  const Key& key = *FindKey("kubernetes.api_server");
+  const std::string server = Trim(text);
+  if (server.empty()) return server;
+  // The token goes there: never in plain text.
+  if (!server.starts_with(kScheme)) return Wrong(key, server, "does not begin with https://");
+  std::string_view rest = std::string_view(server).substr(kScheme.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  // Hosts and ports are those of any other URL; but for the port that is meant if there is none.
+  absl::StatusOr<transport::Url> url = transport::ParseUrl("tcp://" + std::string(rest));
+  if (!url.ok()) return Wrong(key, server, "is no such URL");
+  const size_t bracket = rest.rfind(']');
+  const bool has_port = rest.find(':', bracket == rest.npos ? 0 : bracket) != rest.npos;
+  return fmt::format("{}{}:{}", kScheme,
+                     url->host.find(':') == url->host.npos ? url->host : "[" + url->host + "]",
+                     has_port ? url->port : kHttpsPort);
+}
+
+absl::StatusOr<std::string> ReadNodeName(std::string_view text) {
+  constexpr size_t kLongest = 253;  // a DNS subdomain (RFC 1123)
+  const std::string name = Trim(text);
+  const bool sound = name.size() <= kLongest && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '.';
+                     });
+  if (!sound) return Wrong(*FindKey("kubernetes.node_name"), name, "cannot be such a name");
+  return name;
+}
+
+absl::StatusOr<std::string> ReadLabelKey(std::string_view text) {
+  constexpr size_t kLongest = 253 + 1 + 63;  // prefix and name
+  const std::string key = Trim(text);
+  const bool sound = !key.empty() && key.size() <= kLongest &&
+                     std::all_of(key.begin(), key.end(), [](unsigned char c) {
+                       return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || c == '/';
+                     });
+  if (!sound) return Wrong(*FindKey("kubernetes.labels"), key, "cannot be the key of a label");
+  return key;
+}
+
 absl::Status CheckPen(const Value& pen) {
   constexpr std::pair<uint64_t, std::string_view> kOfOthers[] = {
       {ipfix::kReverse, "stands for reverse elements (RFC 5103)"},

@@ -30,6 +30,9 @@ absl::StatusOr<std::string> ReadText(std::string_view text);       // anything b
 absl::StatusOr<std::string> ReadPemPath(std::string_view text);    // of a file that can be read
 absl::StatusOr<std::string> ReadDirectory(std::string_view text);  // -> normal form
 absl::StatusOr<std::string> ReadDomainName(std::string_view text);
+absl::StatusOr<std::string> ReadApiServer(std::string_view text);  // -> "https://HOST:PORT"
+absl::StatusOr<std::string> ReadNodeName(std::string_view text);
+absl::StatusOr<std::string> ReadLabelKey(std::string_view text);
 
 // Refuses the numbers of others.
 absl::Status CheckPen(const Value& pen);

@@ -8,8 +8,9 @@ namespace sockflow {
 ContainerEnricher::ContainerEnricher(std::string proc, size_t capacity)
     : files_(std::move(proc)), by_cgroup_(capacity), by_process_(capacity), by_id_(capacity) {}
 
-void ContainerEnricher::Enrich(Session& session) {
+Enriched ContainerEnricher::Enrich(Session& session) {
   if (session.process && session.container == nullptr) session.container = ContainerOf(*session.process);
+  return Enriched::kDone;
 }
 
 ContainerEnricher::Container ContainerEnricher::ContainerOf(const Process& process) {

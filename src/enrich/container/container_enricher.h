@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "enrich/container/cgroup_files.h"
 #include "enrich/lru_cache.h"
@@ -22,7 +23,8 @@ class ContainerEnricher final : public Enricher {
  public:
   explicit ContainerEnricher(std::string proc = "/proc", size_t capacity = 4096);
 
-  void Enrich(Session& session) override;
+  Enriched Enrich(Session& session) override;
+  std::vector<LossCounter> missing() const override { return {{"container_unknown", stats_.unknown}}; }
 
   struct Stats {
     uint64_t hits = 0;

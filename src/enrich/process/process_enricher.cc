@@ -27,8 +27,8 @@ std::string ProcessEnricher::CommandLineOf(const Process& process, const std::st
   return facts.executable == executable ? facts.command_line : std::string();
 }
 
-void ProcessEnricher::Enrich(Session& session) {
-  if (!session.process) return;
+Enriched ProcessEnricher::Enrich(Session& session) {
+  if (!session.process) return Enriched::kDone;
   const Process& process = *session.process;
   // The name of a user that had none when the session started may be known by now.
   const bool has_name = !session.user_name.empty() && session.user_name != std::to_string(process.uid);
@@ -37,9 +37,10 @@ void ProcessEnricher::Enrich(Session& session) {
   if (command_lines_ && session.command_line.empty()) {
     session.command_line = CommandLineOf(process, session.executable);
   }
+  return Enriched::kDone;
 }
 
-std::vector<LossCounter> ProcessEnricher::losses() const {
+std::vector<LossCounter> ProcessEnricher::missing() const {
   return {{"process_not_in_proc", files_.stats().unknown}};
 }
 

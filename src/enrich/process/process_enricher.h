@@ -23,8 +23,8 @@ class ProcessEnricher final : public Enricher {
       : command_lines_(options.command_line_octets > 0),
         files_({.proc = options.proc, .command_line_octets = options.command_line_octets}) {}
 
-  void Enrich(Session& session) override;
-  std::vector<LossCounter> losses() const override;
+  Enriched Enrich(Session& session) override;
+  std::vector<LossCounter> missing() const override;
 
  private:
   std::string ExecutableOf(const Process& process);

@@ -75,7 +75,33 @@ std::vector<std::string> Lines(FarSide& far) {
 
 class NamingEnricher : public Enricher {
  public:
-  void Enrich(Session& session) override { session.user_name = "ada"; }
+  Enriched Enrich(Session& session) override {
+    session.user_name = "ada";
+    return Enriched::kDone;
+  }
+};
+
+// Knows the user of odd sessions when it has been asked so often.
+class LateEnricher : public Enricher {
+ public:
+  explicit LateEnricher(int asks) : asks_(asks) {}
+  Enriched Enrich(Session& session) override {
+    session.user_name.clear();
+    if (session.id % 2 == 0) return Enriched::kDone;
+    if (--asks_ > 0) return Enriched::kLater;
+    session.user_name = "late";
+    return Enriched::kDone;
+  }
+  // Each time it is asked there are some.
+  uint64_t news() const override { return static_cast<uint64_t>(news_++); }
+  void GaveUp(const Session& session) override { gave_up.push_back(session.id); }
+  std::vector<LossCounter> missing() const override { return {{"late_unknown", gave_up.size()}}; }
+
+  static inline std::vector<SessionId> gave_up;
+
+ private:
+  int asks_;
+  mutable int news_ = 1;
 };
 
 SessionEvent Event(SessionEvent::Kind kind, SessionId id) {
@@ -97,6 +123,8 @@ class PipelineTest : public ::testing::Test {
     ScriptedSource::waits.clear();
     std::vector<std::unique_ptr<Enricher>> enrichers;
     enrichers.push_back(std::make_unique<NamingEnricher>());
+    LateEnricher::gave_up.clear();
+    if (late_asks_ > 0) enrichers.push_back(std::make_unique<LateEnricher>(late_asks_));
     Exporters exporters;
     const Exporter::Options exporter{.interval = interval};
     std::vector<std::unique_ptr<Transport>> transports;
@@ -112,6 +140,7 @@ class PipelineTest : public ::testing::Test {
   }
 
   FarSide far_;
+  int late_asks_ = 0;  // of a LateEnricher; 0: there is none
 };
 
 TEST_F(PipelineTest, EventsBecomeRecordsAndTheEndFlushes) {
@@ -148,6 +177,39 @@ TEST_F(PipelineTest, WhatWaitsForANameIsReleasedInTime) {
   EXPECT_THAT(Lines(far_), ElementsAre("5 1 ada "));
   // Woken for it, not by polling.
   EXPECT_LT(ScriptedSource::waits.size(), 10u);
+}
+
+TEST_F(PipelineTest, RecordsWaitForFactsInTheirOrder) {
+  late_asks_ = 4;
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1), Event(SessionEvent::Kind::kConnect, 2),
+                         Event(SessionEvent::Kind::kClose, 1)}},
+                       {.duration = milliseconds(300)}, Duration::zero());
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("2 1  ", "1 1 late ", "1 2 late "));
+  EXPECT_THAT(LateEnricher::gave_up, ElementsAre());
+}
+
+TEST_F(PipelineTest, RecordsDoNotWaitLongerThanTheirTime) {
+  late_asks_ = 1'000'000;
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1), Event(SessionEvent::Kind::kClose, 1)}},
+                       {.held = {.wait = milliseconds(50)}, .duration = milliseconds(500)}, Duration::zero());
+  std::thread stopper([&pipeline] {
+    std::this_thread::sleep_for(milliseconds(250));
+    pipeline->Stop();
+  });
+  ASSERT_TRUE(pipeline->Run().ok());
+  stopper.join();
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1  ", "1 2  "));
+  EXPECT_THAT(LateEnricher::gave_up, ElementsAre(1));
+  // Asked for news while something waits, and no more afterwards.
+  EXPECT_LT(ScriptedSource::waits.size(), 20u);
+}
+
+TEST_F(PipelineTest, WhatIsHeldGoesOutAtTheEnd) {
+  late_asks_ = 1'000'000;
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1)}}, {.duration = milliseconds(30)});
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1  "));
 }
 
 TEST_F(PipelineTest, EndsWithAFile) {

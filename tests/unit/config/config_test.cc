@@ -262,5 +262,35 @@ TEST(SingleValuesTest, SayWhatIsAllowedWithoutNamingAPlace) {
   EXPECT_EQ(ParseTier("fenty").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(KubernetesTest, IsOffUnlessAskedFor) {
+  const Config::Kubernetes kubernetes = Config().kubernetes;
+  EXPECT_FALSE(kubernetes.enabled);
+  EXPECT_FALSE(kubernetes.from_kubelet);
+  EXPECT_THAT(kubernetes.labels, IsEmpty());
+  EXPECT_EQ(kubernetes.wait, seconds(1));
+}
+
+TEST(KubernetesTest, TakesAllItsKeysAndRemembersItsPlace) {
+  const Config::Kubernetes kubernetes = Parse(
+      "kubernetes:\n  source: kubelet\n  enabled: true\n  api_server: https://[2001:db8::1]:6443/\n"
+      "  node_name: node-1.example\n  token_file: /a/token\n  ca_file: /a/ca.crt\n"
+      "  labels: [app, app.kubernetes.io/name]\n  wait_milliseconds: 0\n").kubernetes;
+  EXPECT_TRUE(kubernetes.enabled);
+  EXPECT_TRUE(kubernetes.from_kubelet);
+  EXPECT_EQ(kubernetes.api_server, "https://[2001:db8::1]:6443");
+  EXPECT_EQ(kubernetes.node_name, "node-1.example");
+  EXPECT_EQ(kubernetes.token_file, "/a/token");
+  EXPECT_EQ(kubernetes.ca_file, "/a/ca.crt");
+  EXPECT_THAT(kubernetes.labels, ElementsAre("app", "app.kubernetes.io/name"));
+  EXPECT_EQ(kubernetes.wait, Duration::zero());
+  EXPECT_EQ(kubernetes.place.ToString(), "t.yaml:3: kubernetes.enabled");
+}
+
+TEST(KubernetesTest, HttpsHasItsOwnPort) {
+  EXPECT_EQ(Parse("kubernetes: {api_server: \"https://a.example\"}").kubernetes.api_server,
+            "https://a.example:443");
+  EXPECT_EQ(Parse("kubernetes: {api_server: \"https://[::1]\"}").kubernetes.api_server, "https://[::1]:443");
+}
+
 }  // namespace
 }  // namespace sockflow

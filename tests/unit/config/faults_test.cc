@@ -18,7 +18,7 @@ std::string FaultsOf(std::string_view text) {
 }
 
 constexpr std::string_view kTopKeys =
-    "interface, bpf, collector, collectors, capture, process, exporter or log";
+    "interface, bpf, collector, collectors, capture, process, exporter, kubernetes or log";
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
     "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
@@ -65,6 +65,20 @@ const Case kCases[] = {
      "below it"},
     {"HostileKey", "\"a\\nb\\e[31m\": 1\n",
      "t.yaml:1: \"a\\nb\\x1b[31m\": unknown key; allowed are " + std::string(kTopKeys)},
+    {"ApiServerInPlainText", "kubernetes:\n  api_server: http://10.0.0.1\n",
+     "t.yaml:2: kubernetes.api_server: \"http://10.0.0.1\" does not begin with https://; allowed is "
+     "https://HOST[:PORT], or nothing"},
+    {"ApiServerWithPath", "kubernetes: {api_server: \"https://a.example/api\"}\n",
+     "t.yaml:1: kubernetes.api_server: \"https://a.example/api\" is no such URL; allowed is "
+     "https://HOST[:PORT], or nothing"},
+    {"NodeNameInUpperCase", "kubernetes:\n  node_name: Node-1\n",
+     "t.yaml:2: kubernetes.node_name: \"Node-1\" cannot be such a name; allowed is the name of a node in "
+     "lower case, or nothing"},
+    {"LabelKeyWithBlank", "kubernetes:\n  labels:\n    - app\n    - \"a b\"\n",
+     "t.yaml:4: kubernetes.labels: \"a b\" cannot be the key of a label; allowed is a list [...] of keys of "
+     "labels, such as app.kubernetes.io/name"},
+    {"UnknownPodSource", "kubernetes: {source: etcd}\n",
+     "t.yaml:1: kubernetes.source: \"etcd\" is not known; allowed is api or kubelet"},
     {"WordWhereNumber", "collector:\n  port: abc\n",
      "t.yaml:2: collector.port: \"abc\" is not a whole number; allowed is a whole number from 1 to "
      "65535"},

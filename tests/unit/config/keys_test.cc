@@ -41,7 +41,8 @@ TEST(KeysTest, EveryRowIsWhole) {
     EXPECT_TRUE(is_group || (key.set == nullptr) == IsOfItem(key.name)) << key.name;
     EXPECT_TRUE(key.schemes.empty() || IsOfItem(key.name)) << key.name;
     if (key.default_value.starts_with('[')) {
-      EXPECT_TRUE(key.type == Type::kItems || key.type == Type::kWords) << key.name;
+      EXPECT_TRUE(key.type == Type::kItems || key.type == Type::kWords || key.type == Type::kNames)
+          << key.name;
     } else if (!key.default_value.empty()) {
       const absl::StatusOr<Value> value = ReadValue(key, DefaultOf(key));
       EXPECT_TRUE(value.ok()) << key.name << ": " << value.status();

@@ -179,15 +179,15 @@ TEST_F(ProcessEnricherTest, WhatProcDoesNotTellIsALoss) {
   Session session = SessionOf({.pid = 10, .start_time = 500 * tick});
   enricher.Enrich(session);
   EXPECT_EQ(session.executable, "");
-  ASSERT_EQ(enricher.losses().size(), 1u);
-  EXPECT_EQ(enricher.losses()[0].reason, "process_not_in_proc");
-  EXPECT_EQ(enricher.losses()[0].count, 1u);
+  ASSERT_EQ(enricher.missing().size(), 1u);
+  EXPECT_EQ(enricher.missing()[0].reason, "process_not_in_proc");
+  EXPECT_EQ(enricher.missing()[0].count, 1u);
   // The source says that there is none: nothing is missing.
   Process kernel_thread{.pid = 2, .start_time = tick};
   kernel_thread.detail = std::make_shared<ProcessDetail>();
   session = SessionOf(kernel_thread);
   enricher.Enrich(session);
-  EXPECT_EQ(enricher.losses()[0].count, 1u);
+  EXPECT_EQ(enricher.missing()[0].count, 1u);
 }
 
 TEST(ProcFilesOfThisHostTest, KnowsThisProcess) {
