@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "enrich/kubernetes/api_client.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <utility>
 
+#include "enrich/kubernetes/curl_library.h"
 #include "fmt/format.h"
 
 namespace sockflow::kubernetes {
@@ -22,21 +21,13 @@ constexpr size_t kLongestErrorBody = 4096;
 // What curl asks us to wait at most.
 constexpr milliseconds kLongestWait{60'000};
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
-using MultiPtr = std::unique_ptr<CURLM, FreeMulti>;
-using ListPtr = std::unique_ptr<curl_slist, FreeList>;
+using EasyPtr = std::unique_ptr<CURL, decltype(CurlLibrary::easy_cleanup)>;
+using MultiPtr = std::unique_ptr<CURLM, decltype(CurlLibrary::multi_cleanup)>;
+using ListPtr = std::unique_ptr<curl_slist, decltype(CurlLibrary::slist_free_all)>;
 
 // One question, and what its callbacks need.
 struct Transfer {
+  const CurlLibrary& curl;
   CURL* easy;
   ApiClient::Body& body;
   absl::Status body_status;
@@ -46,7 +37,7 @@ struct Transfer {
 size_t OnOctets(char* data, size_t, size_t octets, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
   long status = 0;
-  curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+  transfer.curl.easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
   if (status != 200) {
     const size_t room = kLongestErrorBody - transfer.error_body.size();
     transfer.error_body.append(data, std::min(octets, room));
@@ -58,19 +49,19 @@ size_t OnOctets(char* data, size_t, size_t octets, void* context) {
 
 class CurlClient final : public ApiClient {
  public:
-  CurlClient(std::string server, std::string ca_file, MultiPtr multi)
-      : server_(std::move(server)), ca_file_(std::move(ca_file)), multi_(std::move(multi)) {}
+  CurlClient(const CurlLibrary& curl, std::string server, std::string ca_file, MultiPtr multi)
+      : curl_(curl), server_(std::move(server)), ca_file_(std::move(ca_file)), multi_(std::move(multi)) {}
 
   Answer Get(const Request& request, Body& body) override;
   bool WaitUntil(Clock::time_point deadline) override;
   Clock::time_point Now() override { return Clock::now(); }
   void Hurry() override {
     hurry_.store(true);
-    curl_multi_wakeup(multi_.get());
+    curl_.multi_wakeup(multi_.get());
   }
   void Stop() override {
     stop_.store(true);
-    curl_multi_wakeup(multi_.get());
+    curl_.multi_wakeup(multi_.get());
   }
 
  private:
@@ -80,6 +71,7 @@ class CurlClient final : public ApiClient {
   void Poll(Clock::time_point deadline);
   absl::Status StatusOf(CURLcode code, std::string_view detail) const;
 
+  const CurlLibrary& curl_;
   std::string server_;
   std::string ca_file_;
   MultiPtr multi_;
@@ -89,31 +81,31 @@ class CurlClient final : public ApiClient {
 
 void CurlClient::SetOptions(CURL* easy, const Request& request, curl_slist* headers, Transfer& transfer,
                             char* error) {
-  curl_easy_setopt(easy, CURLOPT_URL, (server_ + request.path).c_str());
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnOctets);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(kConnectTimeout.count()));
+  curl_.easy_setopt(easy, CURLOPT_URL, (server_ + request.path).c_str());
+  curl_.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  curl_.easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnOctets);
+  curl_.easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+  curl_.easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
+  curl_.easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+  curl_.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(kConnectTimeout.count()));
   // The token is for this server alone: no plain text, no redirection, no proxy of the environment.
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl_.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+  curl_.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_.easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!ca_file_.empty()) {
-    curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
-    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+    curl_.easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
+    curl_.easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   }
   // A watch is one connection of its own in any case.
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   // The end does not wait for a name server (the resolver's thread).
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepaliveSeconds);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepaliveSeconds / 5);
+  curl_.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_.easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_.easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepaliveSeconds);
+  curl_.easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepaliveSeconds / 5);
 }
 
 void CurlClient::Poll(Clock::time_point deadline) {
@@ -121,47 +113,47 @@ void CurlClient::Poll(Clock::time_point deadline) {
   // Not the difference first: a deadline may lie at the end of all time.
   const auto end = std::min(deadline, now + kLongestWait);
   const auto left = std::chrono::ceil<milliseconds>(std::max<Clock::duration>(end - now, {}));
-  curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(left.count()), nullptr);
+  curl_.multi_poll(multi_.get(), nullptr, 0, static_cast<int>(left.count()), nullptr);
 }
 
 ApiClient::Answer CurlClient::Get(const Request& request, Body& body) {
-  const EasyPtr easy(curl_easy_init());
-  ListPtr headers(curl_slist_append(nullptr, "Accept: application/json"));
+  const EasyPtr easy(curl_.easy_init(), curl_.easy_cleanup);
+  const ListPtr headers(curl_.slist_append(nullptr, "Accept: application/json"), curl_.slist_free_all);
   if (!easy || !headers) return {.status = absl::ResourceExhaustedError("no memory")};
   if (!request.token.empty()) {
     const std::string line = "Authorization: Bearer " + request.token;
     // On failure the list is as it was.
-    if (curl_slist_append(headers.get(), line.c_str()) == nullptr) {
+    if (curl_.slist_append(headers.get(), line.c_str()) == nullptr) {
       return {.status = absl::ResourceExhaustedError("no memory")};
     }
   }
-  Transfer transfer{.easy = easy.get(), .body = body, .body_status = {}, .error_body = {}};
+  Transfer transfer{.curl = curl_, .easy = easy.get(), .body = body, .body_status = {}, .error_body = {}};
   std::array<char, CURL_ERROR_SIZE> error{};
   SetOptions(easy.get(), request, headers.get(), transfer, error.data());
-  curl_multi_add_handle(multi_.get(), easy.get());
+  curl_.multi_add_handle(multi_.get(), easy.get());
 
   Answer answer;
   while (true) {
     int running = 0;
-    curl_multi_perform(multi_.get(), &running);
+    curl_.multi_perform(multi_.get(), &running);
     if (stop_.load()) {
       answer.status = absl::CancelledError("the agent stops");
       break;
     }
     if (running == 0) {
       int left = 0;
-      const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
+      const CURLMsg* message = curl_.multi_info_read(multi_.get(), &left);
       const CURLcode code = message != nullptr ? message->data.result : CURLE_FAILED_INIT;
       answer.status = !transfer.body_status.ok() ? transfer.body_status : StatusOf(code, error.data());
       break;
     }
     Poll(body.OnPause(Clock::now()));
   }
-  curl_multi_remove_handle(multi_.get(), easy.get());
+  curl_.multi_remove_handle(multi_.get(), easy.get());
   long status = 0;
-  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_.easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   curl_off_t retry_after = 0;
-  curl_easy_getinfo(easy.get(), CURLINFO_RETRY_AFTER, &retry_after);
+  curl_.easy_getinfo(easy.get(), CURLINFO_RETRY_AFTER, &retry_after);
   answer.http_status = static_cast<int>(status);
   answer.retry_after = std::chrono::seconds(retry_after);
   answer.error_body = std::move(transfer.error_body);
@@ -170,7 +162,7 @@ ApiClient::Answer CurlClient::Get(const Request& request, Body& body) {
 
 absl::Status CurlClient::StatusOf(CURLcode code, std::string_view detail) const {
   if (code == CURLE_OK) return absl::OkStatus();
-  const std::string why = detail.empty() ? curl_easy_strerror(code) : std::string(detail);
+  const std::string why = detail.empty() ? curl_.easy_strerror(code) : std::string(detail);
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -193,13 +185,11 @@ bool CurlClient::WaitUntil(Clock::time_point deadline) {
 
 absl::StatusOr<std::unique_ptr<ApiClient>> MakeApiClient(const std::string& server,
                                                          const std::string& ca_file) {
-  // Counts its calls, and from 7.84 on may be called while other threads run.
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    return absl::UnavailableError("libcurl cannot be used: curl_global_init failed");
-  }
-  MultiPtr multi(curl_multi_init());
+  const absl::StatusOr<const CurlLibrary*> curl = CurlLibrary::Load();
+  if (!curl.ok()) return curl.status();
+  MultiPtr multi((*curl)->multi_init(), (*curl)->multi_cleanup);
   if (!multi) return absl::ResourceExhaustedError("libcurl: no memory or no descriptor left");
-  return std::make_unique<CurlClient>(server, ca_file, std::move(multi));
+  return std::make_unique<CurlClient>(**curl, server, ca_file, std::move(multi));
 }
 
 }  // namespace sockflow::kubernetes

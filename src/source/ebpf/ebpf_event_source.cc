@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +67,15 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   return length;
 }
 
+// Of the program's file only what is used stays in memory; the object would be read from it again.
+void DropObjectPages() {
+  size_t size = 0;
+  const auto begin = reinterpret_cast<uintptr_t>(sockflow_bpf__elf_bytes(&size));
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t first = (begin + page - 1) / page * page, end = (begin + size) / page * page;
+  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
 constexpr const char* kLossReasons[TCP_LOSS_REASONS] = {
     "ring_buffer_full_start", "ring_buffer_full_close", "table_full", "storage_unavailable",
     "unseen_start",           "ring_buffer_full_process",
@@ -83,8 +93,9 @@ absl::StatusOr<std::unique_ptr<EbpfEventSource>> EbpfEventSource::Open(Tier tier
   if (absl::Status loaded = source->Load(options); !loaded.ok()) return loaded;
   if (absl::Status ring = source->OpenRing(); !ring.ok()) return ring;
   if (absl::Status attached = source->Attach(); !attached.ok()) return attached;
-  // Loading held the kernel's whole type information; give the memory back.
+  // Loading held the kernel's whole type information, and read all of our object; give the memory back.
   malloc_trim(0);
+  DropObjectPages();
   return source;
 }
 
