@@ -81,8 +81,8 @@ TEST_F(IterSessionsTest, ASessionThatEndsInTimeHasNoUpdate) {
 
 // More than the kernel hands over at once, and than the reader takes at once.
 TEST_F(IterSessionsTest, ManySessionsAreToldOnceEach) {
-  constexpr size_t kSessions = 1500;
-  constexpr milliseconds kTimeout(3000);
+  constexpr size_t kSessions = 600;
+  constexpr milliseconds kTimeout(2000);
   const rlimit enough = {4 * kSessions, 4 * kSessions};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &enough), 0);
   source_.reset();
