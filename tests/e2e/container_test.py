@@ -163,9 +163,10 @@ def run(sockflow, program, folder, prefix=()):
                 container.start()
             for container in containers:
                 container.take(lambda: container.name == BRIEF or records_to(container.port, output))
-            # Both ends of each session but the last; of that, the one that died with the container.
+            # Both ends of each session but the last; of that, the one that died with the container, and the
+            # other too if it was reset by that.
             for container in containers:
-                wait_for(lambda: ends(records_to(container.port, output)) == 2 * COUNT + 1,
+                wait_for(lambda: ends(records_to(container.port, output)) >= 2 * COUNT + 1,
                          f'end of {container.name}')
         finally:
             for container in containers:
