@@ -277,7 +277,7 @@ TEST_P(ConnectTest, Unanswered) {
   EXPECT_FALSE(end->best.established);
 }
 
-// The same addresses and ports, in two network namespaces.
+// The same addresses and ports, in two network namespaces, one while the other is open.
 TEST_P(ConnectTest, AnotherNetworkNamespace) {
   constexpr uint16_t kClientPort = 23'456;
   constexpr uint16_t kServerPort = 23'457;
@@ -299,15 +299,20 @@ TEST_P(ConnectTest, AnotherNetworkNamespace) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     return 0;
   };
+  Gate open, over;
   Actor elsewhere("elsewhere", [&] {
     EnterNewNetworkNamespace();
-    return serve_and_connect("elsewhere");
+    serve_and_connect("elsewhere");
+    open.Post();
+    over.Wait();
+    return 0;
   });
+  WatchUntil(open);
   Actor here("here", [&] { return serve_and_connect("here"); });
   WatchUntilDone(here);
+  over.Post();
   WatchUntilDone(elsewhere);
-  // Where both happen at the same time, each may make the other unknown.
-  ExpectNobodyBut(watch_->Active(kClientPort), here.pid());
+  ExpectOwner(watch_->Active(kClientPort), here.pid(), "here");
   ExpectNobodyBut(watch_->Passive(kClientPort), here.pid());
 }
 
