@@ -277,43 +277,79 @@ TEST_P(ConnectTest, Unanswered) {
   EXPECT_FALSE(end->best.established);
 }
 
+constexpr uint16_t kClientPort = 23'456;
+constexpr uint16_t kServerPort = 23'457;
+
+// Both ends of a session of these ports, in one process.
+void ServeAndConnect(const char* name) {
+  const auto bind_to = [](int fd, uint16_t port) {
+    const int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    sockaddr_storage address;
+    const socklen_t length = LoopbackAddress(Family::kV4, port, &address);
+    Require(bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0, "bind");
+  };
+  NameProcess(name);
+  const int listener = NewSocket(Family::kV4);
+  bind_to(listener, kServerPort);
+  Require(listen(listener, 1) == 0, "listen");
+  const int fd = NewSocket(Family::kV4);
+  bind_to(fd, kClientPort);
+  Require(TryConnect(fd, Family::kV4, kServerPort) == 0, "connect");
+}
+
 // The same addresses and ports, in two network namespaces, one while the other is open.
 TEST_P(ConnectTest, AnotherNetworkNamespace) {
-  constexpr uint16_t kClientPort = 23'456;
-  constexpr uint16_t kServerPort = 23'457;
-  const auto serve_and_connect = [&](const char* name) {
-    const auto bind_to = [](int fd, uint16_t port) {
-      const int on = 1;
-      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-      sockaddr_storage address;
-      const socklen_t length = LoopbackAddress(Family::kV4, port, &address);
-      Require(bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0, "bind");
-    };
-    NameProcess(name);
-    const int listener = NewSocket(Family::kV4);
-    bind_to(listener, kServerPort);
-    Require(listen(listener, 1) == 0, "listen");
-    const int fd = NewSocket(Family::kV4);
-    bind_to(fd, kClientPort);
-    Require(TryConnect(fd, Family::kV4, kServerPort) == 0, "connect");
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    return 0;
-  };
   Gate open, over;
   Actor elsewhere("elsewhere", [&] {
     EnterNewNetworkNamespace();
-    serve_and_connect("elsewhere");
+    ServeAndConnect("elsewhere");
     open.Post();
     over.Wait();
     return 0;
   });
   WatchUntil(open);
-  Actor here("here", [&] { return serve_and_connect("here"); });
+  Actor here("here", [&] {
+    ServeAndConnect("here");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return 0;
+  });
   WatchUntilDone(here);
   over.Post();
   WatchUntilDone(elsewhere);
   ExpectOwner(watch_->Active(kClientPort), here.pid(), "here");
   ExpectNobodyBut(watch_->Passive(kClientPort), here.pid());
+}
+
+// At the same instant, and both are gone before anybody can ask in which namespace they were.
+TEST_P(ConnectTest, AnotherNetworkNamespaceAtOnce) {
+  for (int i = 0; i < 20; ++i) {
+    Gate ready, go;
+    const auto wait_for_start = [&] {
+      ready.Post();
+      go.Wait();
+    };
+    Actor elsewhere("elsewhere", [&] {
+      EnterNewNetworkNamespace();
+      wait_for_start();
+      ServeAndConnect("elsewhere");
+      return 0;
+    });
+    Actor here("here", [&] {
+      wait_for_start();
+      ServeAndConnect("here");
+      return 0;
+    });
+    WatchUntil(ready);
+    WatchUntil(ready);
+    const Time begun = Now();
+    go.Post();
+    go.Post();
+    WatchUntilDone(here);
+    WatchUntilDone(elsewhere);
+    ExpectNobodyBut(watch_->Active(kClientPort, begun), here.pid());
+    ExpectNobodyBut(watch_->Passive(kClientPort, begun), here.pid());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, ConnectTest, ::testing::Bool(),

@@ -194,10 +194,10 @@ class TracedSocketsTest : public ::testing::Test {
   static SocketEnds EndsWith(uint16_t port) { return {Parse("192.0.2.1", port), Parse("192.0.2.9", 80)}; }
 
   bool watched_ = false;
-  bool our_network_ = true;
+  Network network_ = Network::kOurs;
   ProcessTable processes_{
       [this](uint32_t pid) -> std::optional<ProcessFacts> {
-        return ProcessFacts{.process = {.pid = pid}, .our_network = our_network_};
+        return ProcessFacts{.process = {.pid = pid}, .network = network_};
       },
       [](uint32_t, uint32_t) -> std::optional<TaskName> { return std::nullopt; }};
   TracedSockets sockets_{processes_};
@@ -254,12 +254,59 @@ TEST_F(TracedSocketsTest, EndsAreUsedAgain) {
 }
 
 TEST_F(TracedSocketsTest, OtherNetworksAndNobodysTasks) {
-  our_network_ = false;
+  network_ = Network::kOther;
   Connect(7, 0xa, 0);
   EXPECT_EQ(Answer(0xa, 1000, 1), std::nullopt);
-  our_network_ = true;
+  network_ = Network::kOurs;
   Connect(0, 0xb, 0);
   EXPECT_EQ(Answer(0xb, 1000, 1), std::nullopt);
+}
+
+// What is known of each caller's network, and whether the one that came first began with bind(): the
+// owner must be the one in ours, or nobody.
+TEST_F(TracedSocketsTest, SameEndsInTwoNetworks) {
+  const auto contested = [&](Network first, Network second, uint32_t second_pid, uint16_t bound) {
+    sockets_.Clear();
+    processes_.Clear();
+    network_ = first;
+    Connect(7, 0xa, 0, bound);
+    Answer(0xa, 1000, 1);
+    network_ = second;
+    Connect(second_pid, 0xb, 2, bound);
+    Answer(0xb, 1000, 3);
+    const Connected* connected = sockets_.FindConnected(EndsWith(1000), At(1));
+    return connected == nullptr || connected->contested;
+  };
+  for (const uint16_t bound : {0, 1000}) {
+    EXPECT_TRUE(contested(Network::kUnproven, Network::kUnproven, 8, bound));
+    EXPECT_TRUE(contested(Network::kOurs, Network::kUnproven, 8, bound));
+    EXPECT_TRUE(contested(Network::kUnproven, Network::kOurs, 8, bound));
+    EXPECT_FALSE(contested(Network::kOurs, Network::kOther, 8, bound));
+    EXPECT_EQ(Caller(1000, 1), 7);
+    EXPECT_FALSE(contested(Network::kOther, Network::kUnproven, 8, bound));
+    EXPECT_EQ(Caller(1000, 1), 8);
+    // One after another, by a process that was seen to be the same.
+    EXPECT_FALSE(contested(Network::kUnproven, Network::kUnproven, 7, bound));
+  }
+}
+
+TEST_F(TracedSocketsTest, SameEndsAnsweredInTwoNetworks) {
+  Apply(3, 0xc, TcpState::kSynRecv, TcpState::kEstablished, 80, 0);
+  EXPECT_FALSE(sockets_.FindAnswered(EndsWith(80), At(0))->contested);
+  Apply(3, 0xd, TcpState::kSynRecv, TcpState::kEstablished, 80, 1);
+  EXPECT_TRUE(sockets_.FindAnswered(EndsWith(80), At(0))->contested);
+  network_ = Network::kUnproven;
+  EXPECT_EQ(Apply(9, 0xc, TcpState::kCloseWait, TcpState::kLastAck, 80, 2), std::nullopt);
+  network_ = Network::kOurs;
+  EXPECT_EQ(Apply(8, 0xd, TcpState::kCloseWait, TcpState::kLastAck, 80, 3), EndsWith(80));
+  EXPECT_EQ(sockets_.FindAnswered(EndsWith(80), At(0))->closer->process.pid, 8);
+}
+
+TEST_F(TracedSocketsTest, CloserInAnotherNetwork) {
+  Apply(3, 0xc, TcpState::kSynRecv, TcpState::kEstablished, 80, 0);
+  network_ = Network::kOther;
+  EXPECT_EQ(Apply(9, 0xd, TcpState::kCloseWait, TcpState::kLastAck, 80, 5), std::nullopt);
+  EXPECT_FALSE(sockets_.FindAnswered(EndsWith(80), At(0))->closer);
 }
 
 TEST_F(TracedSocketsTest, CloserOfAnAnsweredSession) {

@@ -36,7 +36,7 @@ void Acceptors::OnListen(const StateChange& change, Time at, SocketTables& table
   if (!socket) {
     // A server that served one session is gone before its record is read: what was told has to do.
     const std::optional<ProcessFacts> facts = processes_.Describe(change.pid, change.thread_id, at);
-    if (!facts || !facts->our_network) return;
+    if (!facts || facts->network == Network::kOther) return;
     return listeners_.Listen(
         {.local = change.local, .kernel_address = change.socket, .holders = {change.pid}});
   }

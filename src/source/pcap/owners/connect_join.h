@@ -16,6 +16,9 @@ struct Connected {
   Time begun{};     // before its SYN left
   Time answered{};  // or given up
   bool established = false;
+  // Another process made a socket with these ends just then, and nothing proves which of the two is in our
+  // network: neither is to be told.
+  bool contested = false;
 };
 
 // Joins the two moments of a connect(): CLOSE->SYN_SENT runs in the caller's context, but the port is

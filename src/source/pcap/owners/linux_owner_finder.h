@@ -63,14 +63,15 @@ class LinuxOwnerFinder : public OwnerFinder {
   void Distrust();
 
   // Tells what was traced of it; true: nothing more can become known.
-  bool Consider(Watch& watch);
-  bool ConsiderActive(Watch& watch);
-  bool ConsiderPassive(Watch& watch);
+  bool Consider(Watch& watch, bool is_over = false);
+  bool ConsiderActive(Watch& watch, bool is_over);
+  bool ConsiderPassive(Watch& watch, bool is_over);
+  bool IsOurs(const ProcessFacts& facts, bool contested, Time at, const Watch& watch, bool is_over);
   void ConsiderReset(Watch& watch);
   // Asks sock_diag and searches its descriptor; true as above.
   bool AskHost(Watch& watch);
   void AskLater(const Watch& watch);
-  void TellListener(Watch& watch);
+  void TellListener(Watch& watch, bool is_over = false);
   bool Listens(uint32_t pid, const Endpoint& local);
   void TellHolder(Watch& watch, uint32_t pid, uint32_t inode);
   std::optional<ProcessFacts> Describe(uint32_t pid);

@@ -28,6 +28,8 @@ constexpr size_t kFirstAskOfConnect = 2;
 // may take.
 constexpr Duration kAtOnce = std::chrono::microseconds(500);
 constexpr Duration kTakesEffect = std::chrono::microseconds(50);
+// So long somebody else may turn up who has the same ends, in our network or in another.
+constexpr Duration kContest = std::chrono::milliseconds(5);
 constexpr Duration kLookForCpus = std::chrono::seconds(5);
 
 // A session that waits for the last packet of its handshake is TCP_NEW_SYN_RECV in the kernel, and shown
@@ -94,13 +96,16 @@ void LinuxOwnerFinder::Look(const LocalEnd& end) {
   watched_.Put(watch.id, watch);
 }
 
-bool LinuxOwnerFinder::Consider(Watch& watch) {
-  return watch.passive ? ConsiderPassive(watch) : ConsiderActive(watch);
+bool LinuxOwnerFinder::Consider(Watch& watch, bool is_over) {
+  return watch.passive ? ConsiderPassive(watch, is_over) : ConsiderActive(watch, is_over);
 }
 
-bool LinuxOwnerFinder::ConsiderActive(Watch& watch) {
+bool LinuxOwnerFinder::ConsiderActive(Watch& watch, bool is_over) {
   const Connected* connected = traced_.FindConnected(watch.ends, watch.at);
-  if (connected == nullptr) return false;
+  if (connected == nullptr ||
+      !IsOurs(connected->caller, connected->contested, connected->answered, watch, is_over)) {
+    return false;
+  }
   watch.attribution = Attribution::kCaller;
   watch.established = connected->established;
   Tell(watch, connected->caller.process);
@@ -108,17 +113,32 @@ bool LinuxOwnerFinder::ConsiderActive(Watch& watch) {
   return true;
 }
 
-bool LinuxOwnerFinder::ConsiderPassive(Watch& watch) {
+// The same ends may be in use in another network namespace, and the kernel's records do not tell which one
+// they are of. A process that can be asked decides; one that is gone is taken for ours if nobody else turns
+// up who had these ends then.
+bool LinuxOwnerFinder::IsOurs(const ProcessFacts& facts, bool contested, Time at, const Watch& watch,
+                              bool is_over) {
+  if (facts.network != Network::kUnproven) return facts.network == Network::kOurs;
+  if (contested) return false;
+  if (is_over || now_ >= at + kContest) return true;
+  deadlines_.push({at + kContest, watch.id});
+  return false;
+}
+
+bool LinuxOwnerFinder::ConsiderPassive(Watch& watch, bool is_over) {
   const Answered* answered = traced_.FindAnswered(watch.ends, watch.at);
   if (answered == nullptr) return false;
   const Time accepted = answered->established.value_or(watch.at);
+  if (answered->closer && !IsOurs(*answered->closer, answered->contested, accepted, watch, is_over)) {
+    return false;
+  }
   if (answered->closer && acceptors_.IsAcceptor(watch.ends.local, accepted, *answered, now_)) {
     watch.attribution = Attribution::kCaller;
     watch.established = true;
     Tell(watch, answered->closer->process);
-  } else if (answered->established && !watch.established) {
+  } else if (answered->established && watch.attribution == Attribution::kUnknown) {
     watch.established = true;
-    TellListener(watch);
+    TellListener(watch, is_over);
   }
   if (!answered->closer) return false;
   traced_.Erase(watch.ends);
@@ -134,6 +154,7 @@ void LinuxOwnerFinder::ConsiderReset(Watch& watch) {
   Answered by_reset = *answered;
   by_reset.closer = by_reset.aborter;
   const Time accepted = by_reset.established.value_or(watch.at);
+  if (!IsOurs(*by_reset.closer, by_reset.contested, accepted, watch, /*is_over=*/true)) return;
   if (!acceptors_.IsAcceptor(watch.ends.local, accepted, by_reset, now_)) return;
   watch.attribution = Attribution::kCaller;
   watch.established = true;
@@ -141,18 +162,15 @@ void LinuxOwnerFinder::ConsiderReset(Watch& watch) {
 }
 
 // Who will accept it if that is known, and that its handshake is done.
-void LinuxOwnerFinder::TellListener(Watch& watch) {
-  std::optional<Process> process;
+void LinuxOwnerFinder::TellListener(Watch& watch, bool is_over) {
+  const Answered* answered = traced_.FindAnswered(watch.ends, watch.at);
   std::optional<uint32_t> pid = acceptors_.Listener(watch.ends.local, now_);
-  if (!pid) {
-    const Answered* answered = traced_.FindAnswered(watch.ends, watch.at);
-    if (answered != nullptr) pid = answered->listener;
-  }
-  if (pid) {
-    if (const std::optional<ProcessFacts> facts = Describe(*pid)) {
-      process = facts->process;
-      watch.attribution = Attribution::kListener;
-    }
+  if (!pid && answered != nullptr) pid = answered->listener;
+  const std::optional<ProcessFacts> facts = pid ? Describe(*pid) : std::nullopt;
+  std::optional<Process> process;
+  if (facts && IsOurs(*facts, answered != nullptr && answered->contested, watch.at, watch, is_over)) {
+    process = facts->process;
+    watch.attribution = Attribution::kListener;
   }
   if (process || watch.established) Tell(watch, process);
 }
@@ -250,9 +268,10 @@ void LinuxOwnerFinder::Forget(SessionId id, bool reset_here, Found found) {
       watch = watched_.Find(id);
     }
   }
+  if (watch != nullptr && watch->attribution == Attribution::kUnknown) Consider(*watch, /*is_over=*/true);
   if (watch != nullptr && reset_here) ConsiderReset(*watch);
   if (watch != nullptr && watch->passive && watch->attribution == Attribution::kUnknown) {
-    TellListener(*watch);
+    TellListener(*watch, /*is_over=*/true);
   }
   if (watch != nullptr) Drop(*watch);
   std::erase_if(findings_, [&](const Finding& finding) {
@@ -271,7 +290,7 @@ void LinuxOwnerFinder::Poll(Time now, Found found) {
     Watch* watch = watched_.Find(deadlines_.top().id);
     deadlines_.pop();
     if (watch == nullptr || watch->attribution != Attribution::kUnknown) continue;
-    if (AskHost(*watch)) {
+    if (Consider(*watch) || AskHost(*watch)) {
       Drop(*watch);
     } else {
       AskLater(*watch);

@@ -23,11 +23,12 @@ class ProcessReader {
   std::optional<TaskName> ReadThreadName(uint32_t pid, uint32_t thread_id) const;
 
  private:
+  Network NetworkOf(int folder) const;
   uint64_t CgroupId(int folder);
 
   std::string proc_;
   uint64_t tick_ns_;
-  uint64_t our_network_ = 0;  // inode; 0: not known, then all are taken for ours
+  uint64_t our_network_ = 0;  // inode; 0: not known
   absl::flat_hash_map<std::string, uint64_t> cgroups_;  // by path; bounded
 };
 

@@ -105,8 +105,7 @@ std::optional<ProcessFacts> ProcessReader::Read(uint32_t pid) {
   facts.started = StartOf(facts.process);
   facts.process.thread_name = facts.process.name;
   facts.process.uid = ReadRealUid(ReadFile(folder.get(), "status", buffer));
-  const uint64_t network = InodeOf(folder.get(), "ns/net");  // 0: not permitted, or a process that ends
-  facts.our_network = network == 0 || our_network_ == 0 || network == our_network_;
+  facts.network = NetworkOf(folder.get());
   facts.process.cgroup_id = CgroupId(folder.get());
   return facts;
 }
@@ -126,6 +125,12 @@ std::optional<TaskName> ProcessReader::ReadThreadName(uint32_t pid, uint32_t thr
   if (!name.ends_with('\n')) return std::nullopt;
   name.remove_suffix(1);
   return TaskName(name);
+}
+
+Network ProcessReader::NetworkOf(int folder) const {
+  const uint64_t inode = InodeOf(folder, "ns/net");  // 0: not permitted, or a process that ends
+  if (inode == 0 || our_network_ == 0) return Network::kUnproven;
+  return inode == our_network_ ? Network::kOurs : Network::kOther;
 }
 
 // A cgroup v2's id is the inode number of its folder. The line of the v2 hierarchy is "0::PATH".

@@ -35,7 +35,9 @@ void ProcessTable::Start(const TaskStart& start, Time at) {
                                    ? parent->facts.process.name
                                    : NameOfThread(*parent, start.parent_thread_id);
     child.named = true;
-    child.facts.our_network = parent->facts.our_network;
+    // It may leave its parent's network before anybody asks.
+    child.facts.network =
+        parent->facts.network == Network::kOther ? Network::kOther : Network::kUnproven;
   }
   if (processes_.size() >= capacity_) Clear();
   processes_.insert_or_assign(start.pid, child);
@@ -141,6 +143,8 @@ bool ProcessTable::ReadInto(Entry& entry, uint32_t pid, Time now) {
   const uint64_t known_start = entry.facts.process.start_time;
   const bool same = known_start == 0 || known_start == facts->process.start_time;
   if (same && entry.named) facts->process.name = entry.facts.process.name;
+  // One that is about to end shows its name, but its network no more.
+  if (same && facts->network == Network::kUnproven) facts->network = entry.facts.network;
   if (!same) entry = {};  // the pid was used again, and nobody told
   entry.facts = *facts;
   entry.named = true;

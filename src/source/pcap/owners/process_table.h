@@ -12,12 +12,19 @@
 
 namespace sockflow::pcap {
 
+// Of a process, beside that of this one.
+enum class Network : uint8_t {
+  kOurs,
+  kOther,
+  kUnproven,  // what its parent had, at best: it could not be asked, or not any more
+};
+
 // What the host says of a process now. Its `thread_id` and `thread_name` are the leader's, its
 // `parent_name` is empty.
 struct ProcessFacts {
   Process process;
   Time started{};           // rounded down, to 10 ms on Linux
-  bool our_network = true;  // it is in the network namespace of this process
+  Network network = Network::kUnproven;
 };
 
 // Who runs: asked from the host when somebody is first needed, and kept right by what the kernel tells

@@ -11,20 +11,36 @@ constexpr Duration kSlack = std::chrono::milliseconds(2);
 
 SocketEnds EndsOf(const StateChange& change) { return {change.local, change.remote}; }
 
+// Whether the packets of one connect() cannot be told from those of another that began at `begun`.
+bool AtTheSameTime(const Connected& connected, Time begun) {
+  return begun - kSlack <= connected.answered + kSlack;
+}
+
+// In one network a process may use the ends of its last socket at once; of two processes one may be in
+// another network.
+bool MayBeElsewhere(const ProcessFacts& a, const ProcessFacts& b) {
+  const bool proven = a.network == Network::kOurs && b.network == Network::kOurs;
+  return !proven && a.process.pid != b.process.pid;
+}
+
 }  // namespace
 
 std::optional<SocketEnds> TracedSockets::Apply(const StateChange& change, Time at,
                                                absl::FunctionRef<bool(const SocketEnds&)> is_watched) {
   if (change.to == TcpState::kSynSent) {
-    // A port that was chosen with bind(): whoever used these ends before is done.
-    if (change.local.port != 0) Erase(EndsOf(change));
-    return Keep(join_.Begin(change, Caller(change, at), at));
+    const ProcessFacts caller = Caller(change, at);
+    if (change.local.port != 0) Supersede(EndsOf(change), caller, at);
+    return Keep(join_.Begin(change, caller, at));
   }
   if (change.from == TcpState::kSynSent) return Keep(join_.Answer(change, at));
   if (change.from == TcpState::kSynRecv && change.to == TcpState::kEstablished) {
     // In the context of whatever the packet interrupted: its process says nothing.
-    answered_.Put(EndsOf(change), {.established = at});
-    return EndsOf(change);
+    const SocketEnds ends = EndsOf(change);
+    const Answered* before = answered_.Find(ends);
+    const bool contested = before != nullptr && before->established && before->socket != change.socket &&
+                           at - *before->established <= 2 * kSlack;
+    answered_.Put(ends, {.established = at, .socket = change.socket, .contested = contested});
+    return ends;
   }
   if (change.to == TcpState::kClose) {
     const SocketEnds ends = EndsOf(change);
@@ -42,7 +58,12 @@ std::optional<SocketEnds> TracedSockets::Apply(const StateChange& change, Time a
     if (answered == nullptr && !is_watched(ends)) return std::nullopt;
     if (answered == nullptr) answered = &answered_.Put(ends, {});
     if (answered->closer) return std::nullopt;
-    answered->closer = processes_.Describe(change.pid, change.thread_id, at);
+    std::optional<ProcessFacts> closer = processes_.Describe(change.pid, change.thread_id, at);
+    if (closer && (closer->network == Network::kOther ||
+                   (closer->network == Network::kUnproven && answered->contested))) {
+      return std::nullopt;
+    }
+    answered->closer = std::move(closer);
     answered->closer_begun = processes_.Begun(change.pid);
     return ends;
   }
@@ -88,12 +109,27 @@ ProcessFacts TracedSockets::Caller(const StateChange& change, Time at) {
   return facts;
 }
 
+// A port that was chosen with bind(): whoever used these ends before is done, if it was in the same
+// network.
+void TracedSockets::Supersede(const SocketEnds& ends, const ProcessFacts& caller, Time at) {
+  if (caller.network == Network::kOther) return;
+  Connected* before = connected_.Find(ends);
+  if (before != nullptr && AtTheSameTime(*before, at) && MayBeElsewhere(before->caller, caller)) {
+    before->contested = true;
+    return;
+  }
+  Erase(ends);
+}
+
 std::optional<SocketEnds> TracedSockets::Keep(std::optional<Connected> connected) {
   // Another network namespace may have sockets with the same ends.
-  if (!connected || !connected->caller.our_network) return std::nullopt;
+  if (!connected || connected->caller.network == Network::kOther) return std::nullopt;
   // The kernel gives these for tasks that our PID namespace does not have.
   if (connected->caller.process.pid == 0 || connected->caller.process.pid == UINT32_MAX) return std::nullopt;
   const SocketEnds ends = connected->ends;
+  const Connected* before = connected_.Find(ends);
+  connected->contested = before != nullptr && AtTheSameTime(*before, connected->begun) &&
+                         MayBeElsewhere(before->caller, connected->caller);
   connected_.Put(ends, *std::move(connected));
   return ends;
 }

@@ -15,6 +15,8 @@ namespace sockflow::pcap {
 // A session that the host answered, as far as the kernel told.
 struct Answered {
   std::optional<Time> established;
+  uint64_t socket = 0;     // the one that was established
+  bool contested = false;  // as Connected::contested
   // Who ended its sending, by a call of its own or as it died.
   std::optional<ProcessFacts> closer;
   std::optional<Time> closer_begun;  // if that was seen
@@ -45,6 +47,7 @@ class TracedSockets {
 
  private:
   ProcessFacts Caller(const StateChange& change, Time at);
+  void Supersede(const SocketEnds& ends, const ProcessFacts& caller, Time at);
   std::optional<SocketEnds> Keep(std::optional<Connected> connected);
 
   static constexpr size_t kCapacity = 16'384;
