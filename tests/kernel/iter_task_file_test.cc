@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-class IterTaskFileTest : public KernelTest, public ::testing::WithParamInterface<Family> {
+class IterTaskFileTest : public KernelTest {
  protected:
   void SetUp() override {
     KernelTest::SetUp();
@@ -22,100 +23,146 @@ class IterTaskFileTest : public KernelTest, public ::testing::WithParamInterface
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, IterTaskFileTest,
-                         ::testing::Values(Family::kV4, Family::kV6, Family::kV4Mapped));
+constexpr Family kFamilies[] = {Family::kV4, Family::kV6, Family::kV4Mapped};
 
-TEST_P(IterTaskFileTest, OlderSessionsAreFoundWithTheirHolders) {
-  constexpr size_t kSessions = 200;
-  uint16_t port;
-  const int listener = Listen(GetParam(), &port, kSessions);
-  Gate connected, sent, closing;
-  Actor server("old-server", [&, listener] {
+// Two processes with many sessions between them, which go on when they are told to.
+class OldSessions {
+ public:
+  static constexpr size_t kSessions = 200;
+  static constexpr size_t kOctetsBefore = 1000, kOctetsAfter = 23;
+
+  explicit OldSessions(Family family) : family_(family), listener_(Listen(family, &port_, kSessions)) {
+    close(listener_);  // theirs
+    connected_.Wait();
+  }
+
+  void GoOn() {
+    sent_.Post();
+    closing_.Post();
+    client_pid_ = client_.pid();
+    server_pid_ = server_.pid();
+    EXPECT_EQ(client_.Join(), 0);
+    EXPECT_EQ(server_.Join(), 0);
+  }
+
+  uint16_t port() const { return port_; }
+  pid_t client_pid() const { return client_pid_; }
+  pid_t server_pid() const { return server_pid_; }
+
+ private:
+  int Serve() {
     std::vector<int> sockets;
     for (size_t i = 0; i < kSessions; ++i) {
-      sockets.push_back(Accept(listener));
-      ReceiveAll(sockets.back(), 1000);
+      sockets.push_back(Accept(listener_));
+      ReceiveAll(sockets.back(), kOctetsBefore);
     }
-    connected.Post();
-    closing.Wait();
+    connected_.Post();
+    closing_.Wait();
     for (const int fd : sockets) {
       ReceiveToEnd(fd);
       close(fd);
     }
     return 0;
-  });
-  Actor client("old-client", [&] {
+  }
+
+  int ConnectAll() {
     std::vector<int> sockets;
     for (size_t i = 0; i < kSessions; ++i) {
-      sockets.push_back(Connect(GetParam(), port));
-      SendAll(sockets.back(), 1000);
+      sockets.push_back(Connect(family_, port_));
+      SendAll(sockets.back(), kOctetsBefore);
     }
-    sent.Wait();
+    sent_.Wait();
     for (const int fd : sockets) {
-      SendAll(fd, 23);
+      SendAll(fd, kOctetsAfter);
       close(fd);
     }
     return 0;
-  });
-  close(listener);
-  connected.Wait();
+  }
+
+  Family family_;
+  uint16_t port_ = 0;
+  int listener_;
+  Gate connected_, sent_, closing_;
+  pid_t client_pid_ = 0, server_pid_ = 0;
+  // They begin at once, with all of the above.
+  Actor server_{"old-server", [this] { return Serve(); }};
+  Actor client_{"old-client", [this] { return ConnectAll(); }};
+};
+
+TEST_F(IterTaskFileTest, OlderSessionsAreFoundWithTheirHolders) {
+  constexpr size_t kSessions = OldSessions::kSessions;
+  std::deque<OldSessions> families;
+  for (const Family family : kFamilies) families.emplace_back(family);
   AttachAndFind({});
   CollectFor(milliseconds(100));
-  ASSERT_EQ(Records(port).size(), 2 * kSessions);
-  sent.Post();
-  closing.Post();
-  const pid_t client_pid = client.pid(), server_pid = server.pid();
-  ASSERT_EQ(client.Join(), 0);
-  ASSERT_EQ(server.Join(), 0);
-  CollectEnds(port, 2 * kSessions);
-
-  std::map<SessionId, std::vector<Record>> sessions;
-  for (const Record& record : Records(port)) sessions[record.session.id].push_back(record);
-  EXPECT_EQ(sessions.size(), 2 * kSessions);
-  for (const auto& [id, records] : sessions) {
-    ASSERT_EQ(records.size(), 2u);
-    EXPECT_EQ(records[0].kind, SessionRecord::Kind::kStart);
-    EXPECT_EQ(records[1].kind, SessionRecord::Kind::kEnd);
-    for (const auto& [kind, session] : records) {
-      EXPECT_TRUE(session.existing);
-      if (session.remote.port == port) {
-        EXPECT_EQ(session.direction, Direction::kActive);
-        EXPECT_THAT(session, IsOwnedBy(client_pid, "old-client"));
-      } else {
-        EXPECT_EQ(session.direction, Direction::kPassive);
-        EXPECT_THAT(session, IsOwnedBy(server_pid, "old-server"));
+  for (OldSessions& old : families) {
+    ASSERT_EQ(Records(old.port()).size(), 2 * kSessions);
+    old.GoOn();
+  }
+  for (const OldSessions& old : families) {
+    const uint16_t port = old.port();
+    CollectEnds(port, 2 * kSessions);
+    std::map<SessionId, std::vector<Record>> sessions;
+    for (const Record& record : Records(port)) sessions[record.session.id].push_back(record);
+    EXPECT_EQ(sessions.size(), 2 * kSessions);
+    for (const auto& [id, records] : sessions) {
+      ASSERT_EQ(records.size(), 2u);
+      EXPECT_EQ(records[0].kind, SessionRecord::Kind::kStart);
+      EXPECT_EQ(records[1].kind, SessionRecord::Kind::kEnd);
+      for (const auto& [kind, session] : records) {
+        EXPECT_TRUE(session.existing);
+        if (session.remote.port == port) {
+          EXPECT_EQ(session.direction, Direction::kActive);
+          EXPECT_THAT(session, IsOwnedBy(old.client_pid(), "old-client"));
+        } else {
+          EXPECT_EQ(session.direction, Direction::kPassive);
+          EXPECT_THAT(session, IsOwnedBy(old.server_pid(), "old-server"));
+        }
       }
+      const Session& end = records[1].session;
+      EXPECT_EQ(end.initiator_octets(end.tcp), OldSessions::kOctetsBefore + OldSessions::kOctetsAfter);
+      EXPECT_EQ(end.responder_octets(end.tcp), 0u);
+      EXPECT_EQ(records[0].session.reported.octets_sent + records[0].session.reported.octets_received,
+                OldSessions::kOctetsBefore);
+      EXPECT_EQ(EndCauseOf(end),
+                end.direction == Direction::kActive ? EndCause::kLocalFin : EndCause::kRemoteFin);
     }
-    const Session& end = records[1].session;
-    EXPECT_EQ(end.initiator_octets(end.tcp), 1023u);
-    EXPECT_EQ(end.responder_octets(end.tcp), 0u);
-    EXPECT_EQ(records[0].session.reported.octets_sent + records[0].session.reported.octets_received, 1000u);
-    EXPECT_EQ(EndCauseOf(end), end.direction == Direction::kActive ? EndCause::kLocalFin : EndCause::kRemoteFin);
   }
   EXPECT_EQ(Lost("unseen_start"), 0u);
 }
 
-TEST_P(IterTaskFileTest, AnOlderListenerOwnsWhatItBegets) {
-  uint16_t port;
-  const int listener = Listen(GetParam(), &port);
+TEST_F(IterTaskFileTest, AnOlderListenerOwnsWhatItBegets) {
+  struct Listener {
+    uint16_t port = 0;
+    int fd = -1;
+  };
+  std::map<Family, Listener> listeners;
+  for (const Family family : kFamilies) {
+    Listener& listener = listeners[family];
+    listener.fd = Listen(family, &listener.port);
+  }
   Gate never;
   Actor server("old-listener", [&] {
     never.Wait();
     return 0;
   });
-  // Both hold it; the one that the kernel lists first is taken.
+  // Both hold them; the one that the kernel lists first is taken.
   const pid_t holder = std::min(getpid(), server.pid());
   Attach({});
-  const int client = Connect(GetParam(), port);
-  CloseWithReset(client);  // it dies in the queue: nobody accepts it
-  close(listener);
+  for (const auto& [family, listener] : listeners) {
+    const int client = Connect(family, listener.port);
+    CloseWithReset(client);  // it dies in the queue: nobody accepts it
+    close(listener.fd);
+  }
   server.Kill();
-  CollectEnds(port, 2);
-  const Session passive = TheSession(port, Direction::kPassive);
-  EXPECT_FALSE(passive.existing);
-  ASSERT_TRUE(passive.process.has_value());
-  EXPECT_EQ(passive.process->pid, static_cast<uint32_t>(holder));
-  EXPECT_EQ(passive.attribution, Attribution::kListener);
+  for (const auto& [family, listener] : listeners) {
+    CollectEnds(listener.port, 2);
+    const Session passive = TheSession(listener.port, Direction::kPassive);
+    EXPECT_FALSE(passive.existing);
+    ASSERT_TRUE(passive.process.has_value());
+    EXPECT_EQ(passive.process->pid, static_cast<uint32_t>(holder));
+    EXPECT_EQ(passive.attribution, Attribution::kListener);
+  }
 }
 
 TEST_F(IterTaskFileTest, AnOlderSessionIsAcceptedLater) {

@@ -40,6 +40,14 @@ Tier TierUnderTest() {
   exit(2);
 }
 
+// Detaches what all tests share.
+class SharedSource : public ::testing::Environment {
+ public:
+  void TearDown() override { shared_source.reset(); }
+};
+[[maybe_unused]] const auto* const kSharedSource =
+    ::testing::AddGlobalTestEnvironment(new SharedSource);
+
 bool Touches(const Endpoint& local, const Endpoint& remote, uint16_t port) {
   return local.port == port || remote.port == port;
 }
@@ -58,8 +66,6 @@ void KernelTest::SetUp() {
     Begin();
   }
 }
-
-void KernelTest::TearDownTestSuite() { shared_source.reset(); }
 
 void KernelTest::Attach(const EbpfEventSource::Options& options) {
   ASSERT_NO_FATAL_FAILURE(Open(options));

@@ -27,10 +27,9 @@ struct Record {
 class KernelTest : public ::testing::Test {
  protected:
   void SetUp() override;
-  static void TearDownTestSuite();
 
   // Opens hooks of its own with these options, instead of those that all tests share (loading them
-  // takes a second under emulation).
+  // takes seconds under emulation).
   void Attach(const EbpfEventSource::Options& options);
   // The same, and what these hooks find is told, too.
   void AttachAndFind(const EbpfEventSource::Options& options);
