@@ -142,7 +142,10 @@ static __always_inline struct session *begin_active(struct sock *sk, bool again,
 	if (s && s->role == ROLE_ACTIVE)
 		return NULL;
 	s = find_or_add_session(sk, typed);
-	if (!s)
+	/* Found by the walk over older sockets before its SYN left: at once or, under
+	 * TCP_FASTOPEN_CONNECT, with the first data.
+	 */
+	if (!s || (s->existing && s->role == ROLE_ACTIVE && !s->established_ns))
 		return NULL;
 	count_rescue(again);
 	s->start_ns = bpf_ktime_get_ns();

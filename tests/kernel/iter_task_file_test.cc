@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // iter/task_file and iter/tcp: sessions and listeners that are older than the hooks.
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <deque>
+#include <fstream>
 #include <map>
 #include <vector>
 
@@ -191,6 +193,49 @@ TEST_F(IterTaskFileTest, AnOlderSessionIsAcceptedLater) {
   EXPECT_EQ(end.attribution, Attribution::kCaller);
   EXPECT_EQ(Records(port).size(), 4u);
   close(listener);
+}
+
+// connect() was called, the SYN leaves with the first data: one session, found, not begun again.
+TEST_F(IterTaskFileTest, AnOlderConnectThatWaitsForData) {
+  int report[2];
+  ASSERT_EQ(pipe(report), 0);
+  Gate go_on;
+  Actor both("old-fast-open", [&] {
+    EnterNewNetworkNamespace();
+    std::ofstream("/proc/sys/net/ipv4/tcp_fastopen") << "0x607";  // no cookie sent or wanted
+    uint16_t port;
+    const int listener = Listen(Family::kV4, &port);
+    const int queue = 5, on = 1;
+    Require(setsockopt(listener, IPPROTO_TCP, TCP_FASTOPEN, &queue, sizeof(queue)) == 0, "TCP_FASTOPEN");
+    const int client = NewSocket(Family::kV4);
+    Require(setsockopt(client, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)) == 0,
+            "TCP_FASTOPEN_CONNECT");
+    Require(TryConnect(client, Family::kV4, port) == 0, "connect");
+    Require(write(report[1], &port, sizeof(port)) > 0, "report");
+    go_on.Wait();
+    SendAll(client, 5);
+    const int server = Accept(listener);
+    ReceiveAll(server, 5);
+    close(client);
+    ReceiveToEnd(server);
+    close(server);
+    return 0;
+  });
+  uint16_t port;
+  ASSERT_EQ(read(report[0], &port, sizeof(port)), static_cast<ssize_t>(sizeof(port)));
+  AttachAndFind({});
+  CollectFor(milliseconds(50));
+  go_on.Post();
+  const pid_t pid = both.pid();
+  ASSERT_EQ(both.Join(), 0);
+  CollectEnds(port, 2);
+  const Session active = TheSession(port, Direction::kActive);
+  EXPECT_TRUE(active.existing);
+  EXPECT_THAT(active, IsOwnedBy(pid, "old-fast-open"));
+  EXPECT_EQ(active.tcp.octets_sent, 5u);
+  EXPECT_FALSE(TheSession(port, Direction::kPassive).existing);
+  close(report[0]);
+  close(report[1]);
 }
 
 TEST_F(IterTaskFileTest, OlderSessionsAreLeftOutIfNotAskedFor) {
