@@ -86,10 +86,16 @@ class Agent(Program):
 
     def __init__(self, build, port, *more, tier="tracepoint", prefix=()):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
-            super().__init__([*prefix, f"{build}/sockflow", "run", "--config", config.name, "--tier",
-                              tier, "--collector", f"udp://127.0.0.1:{port}", *more],
-                             ready=r"capture tier:")
+            self.start([*prefix, *self.command(build, config.name, tier), "--collector",
+                        f"udp://127.0.0.1:{port}", *more], ready=r"capture tier:")
+
+    def start(self, command, ready):
+        super().__init__(command, ready)
         self.cost = Cost(self.pid)
+
+    @staticmethod
+    def command(build, config, tier="tracepoint"):
+        return f"{build}/sockflow", "run", "--config", config, "--tier", tier
 
     def settle(self, quiet=0.05):
         """Waits until the agent has worked off what is in the ring buffer; the records that wait

@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True  # a bench leaves nothing in the source tree
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 import processes  # noqa: E402
+from facts import AllFacts  # noqa: E402
 from namespaces import Network  # noqa: E402
 from processes import Agent, Bpftrace, Cost, Peer, Program, Sink  # noqa: E402
 
@@ -82,10 +83,10 @@ class Bench:
 
     # --- the load ---
 
-    def load(self, payload=0):
-        result = processes.run_json(f"{self.tools}/bench_connection_load", "--connections",
-                                    str(self.connections), "--pairs", str(self.load_pairs),
-                                    "--payload", str(payload))
+    def load(self, payload=0, run_json=processes.run_json):
+        result = run_json(f"{self.tools}/bench_connection_load", "--connections",
+                          str(self.connections), "--pairs", str(self.load_pairs),
+                          "--payload", str(payload))
         result["us"] = result["cpu_seconds"] / result["connections"] * 1e6
         return result
 
@@ -176,6 +177,31 @@ class Bench:
         self.row("  ratio with agent / alone", ratios(rounds, "with_agent", last, "us"),
                  "<= 1.15", 3)
         self.row("  ratio alone / alone: the noise", noise(rounds, last, "us"), "1", 3)
+        return rounds
+
+    def facts_stage(self):
+        """2 again: everything that can be told, of a load within a pod, beside the default."""
+        rounds = []
+        with AllFacts() as facts:
+            for _ in range(self.few):
+                one = {}
+                with Sink(self.build) as sink, Agent(self.build, sink.port) as agent:
+                    self.load(run_json=facts.run_json)
+                    one["default"] = {**agent.settle(), **agent.summary()}
+                with Sink(self.build) as sink, facts.agent(self.build, sink.port) as agent:
+                    self.load(run_json=facts.run_json)
+                    one["all"] = agent.settle()
+                    one["all"]["rss"] = processes.memory_mb(agent.pid)
+                    one["all"].update(agent.summary())
+                rounds.append(one)
+        per_100k = 100_000 / (self.connections * self.load_pairs)
+        self.row("agent's CPU seconds per 100,000 connections, all facts told",
+                 [one["all"]["cpu"] for one in rounds], "<= 1.5", 3, per_100k)
+        self.row("  by default", [one["default"]["cpu"] for one in rounds], "<= 0.5", 3, per_100k)
+        self.row("  ratio", [one["all"]["cpu"] / one["default"]["cpu"] for one in rounds])
+        self.row("  events lost, by the agent's statistics",
+                 [one["all"]["lost_events"] for one in rounds], "0", 0)
+        self.row("  agent's RSS after that load, MB", [one["all"]["rss"] for one in rounds], "", 1)
         return rounds
 
     def idle_stage(self):
@@ -484,7 +510,8 @@ def main():
     bench.raw["machine"] = machine()
     print(f"{machine()}; load average {load_before:.2f} before the bench")
     for name, function in (("connections", bench.connections_stage),
-                           ("payload", bench.payload_stage), ("idle", bench.idle_stage),
+                           ("payload", bench.payload_stage),
+                           ("facts", bench.facts_stage), ("idle", bench.idle_stage),
                            ("programs", bench.programs_stage), ("bulk", bench.bulk_stage),
                            ("codec", bench.codec_stage), ("udp", bench.udp_stage),
                            ("collect", bench.collect_stage), ("dead", bench.dead_stage), ("pcap", bench.pcap_stage)):
