@@ -313,8 +313,11 @@ static __always_inline void on_local_close(struct sock *sk, bool typed)
 /* Tells the end of a session and forgets it. `old_state`: the one left for TCP_CLOSE, or that if not known. */
 static __always_inline void end_session(struct sock *sk, struct session *s, int old_state, bool typed)
 {
-	if (s->role == ROLE_ACTIVE && !s->established_ns && !s->announced) {
-		/* connect() failed before it sent anything (no free port, Fast Open never used). */
+	if (s->role == ROLE_ACTIVE && !s->established_ns && !s->announced && old_state != BPF_TCP_CLOSE) {
+		/* connect() failed before it sent anything (no free port, Fast Open never used). It fails in
+		 * the caller's context, where the change to TCP_CLOSE is seen; later the counters may be gone
+		 * (tcp_disconnect(), which ends each connect that fails).
+		 */
 		struct tcp_sock *tp = to_tcp_sock(sk, typed);
 
 		if (tp && READ(typed, tp, segs_out) == 0) {

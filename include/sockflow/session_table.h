@@ -33,6 +33,7 @@ class SessionTable {
     uint64_t ends = 0;             // end records emitted
     uint64_t repaired_starts = 0;  // starts made from the end event, the start event being lost
     uint64_t evicted = 0;          // forgotten because the table was full; their end still goes out
+    uint64_t recounted = 0;        // evicted long ago: their end counts what earlier records told again
     uint64_t late = 0;             // events of sessions that had ended already, dropped
   };
 
@@ -66,11 +67,21 @@ class SessionTable {
     Time deadline;
   };
   using Entries = std::list<Entry>;
+  // What the records of an evicted session have told, for its end.
+  struct Told {
+    SessionId id;
+    TcpFacts before;
+    TcpFacts reported;
+  };
 
   Entries::iterator Insert(const SessionEvent& event, State state, Emit emit);
   void MoveTo(State state, Entries::iterator entry);
   void Erase(Entries::iterator entry);
   void EvictOldest(Emit emit);
+  // Keeps what the session's end has to know, as many as sessions.
+  void KeepTold(const Session& session);
+  // Takes it back into the session that is made of the end.
+  void TakeTold(Session& session);
   void EmitStart(Session& session, Emit emit);
   void EmitEnd(Session& session, Emit emit);
   // Ends the wait of an entry that waits: with the record that it held back.
@@ -83,6 +94,8 @@ class SessionTable {
   Stats stats_;
   Entries entries_[kStates];
   absl::flat_hash_map<SessionId, Entries::iterator> by_id_;
+  std::list<Told> told_;  // the oldest first
+  absl::flat_hash_map<SessionId, std::list<Told>::iterator> told_by_id_;
 };
 
 }  // namespace sockflow

@@ -78,6 +78,7 @@ void Pipeline::Export(Session& session, SessionRecord::Kind kind, bool gave_up) 
     for (const auto& enricher : enrichers_) enricher->GaveUp(session);
   }
   ++records_;
+  if (kind == SessionRecord::Kind::kEnd && !session.process) ++without_owner_;
   exporters_.Export({kind, session}, now_);
 }
 
@@ -157,6 +158,7 @@ absl::Status Pipeline::Run() {
 void Pipeline::UpdateLosses() {
   std::vector<LossCounter> counters = source_->stats().lost;
   counters.push_back({"session_evicted", sessions_.stats().evicted});
+  counters.push_back({"session_recounted", sessions_.stats().recounted});
   counters.push_back({"late_accept", sessions_.stats().late});
   losses_.Update(std::move(counters), WallClockNow());
 }
@@ -179,7 +181,7 @@ void Pipeline::LogNewLosses() {
 
 // The records of these went out, with less than they might have told.
 std::vector<LossCounter> Pipeline::MissingFacts() const {
-  std::vector<LossCounter> counters;
+  std::vector<LossCounter> counters = {{"owner_unknown", without_owner_}};
   for (const auto& enricher : enrichers_) {
     for (LossCounter& missing : enricher->missing()) counters.push_back(std::move(missing));
   }

@@ -83,6 +83,7 @@ class Pipeline {
   Moment next_filter_refresh_ = Moment::max();
   uint64_t filtered_records_ = 0;
   uint64_t records_ = 0;
+  uint64_t without_owner_ = 0;  // sessions that ended, and nobody is known to have had them
   Losses losses_;
   std::vector<LossCounter> logged_losses_;
   std::vector<LossCounter> logged_missing_;

@@ -55,8 +55,9 @@ inline uint8_t TcpControlBits(const Record& record) {
   switch (cause) {
     case EndCause::kLocalFin:
     case EndCause::kRemoteFin: return bits | kFin;
-    case EndCause::kRemoteReset:
-    case EndCause::kRefused: return bits | kRst;
+    case EndCause::kRemoteReset: return bits | kRst;
+    // RFC 9293 3.10.7.1: what refuses a SYN acknowledges it.
+    case EndCause::kRefused: return bits | kRst | kAck;
     // Who gives up a connect before it is answered sends nothing (tcp_need_reset()).
     case EndCause::kLocalReset:
       return session.last_state == TcpState::kSynSent ? bits : bits | kRst;

@@ -78,8 +78,10 @@ EndCause DerivedEndCauseOf(const Session& session) {
     case TcpState::kClosing:
     case TcpState::kTimeWait: return EndCause::kLocalFin;
     case TcpState::kLastAck: return EndCause::kRemoteFin;
-    // Not known who was first (the source saw the socket go, not close).
+    // Not known who was first (the source saw the socket go, not close). The kernel forgets the facts of a
+    // connect that failed (tcp_disconnect()).
     case TcpState::kClose:
+      if (!session.established && session.tcp.packets_sent == 0) return EndCause::kNotSeen;
       return session.tcp.fin_received ? EndCause::kRemoteFin : EndCause::kLocalReset;
     default: return EndCause::kLocalReset;
   }

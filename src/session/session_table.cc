@@ -100,9 +100,33 @@ void SessionTable::EvictOldest(Emit emit) {
     if (state != kGone) ++stats_.evicted;
     // What waits for a name is open once it is released; what is over is erased then.
     if (state != kOpen) Release(oldest, emit);
-    if (state == kOpen || state == kAwaitingOwner) Erase(oldest);
+    if (state == kOpen || state == kAwaitingOwner) {
+      KeepTold(oldest->session);
+      Erase(oldest);
+    }
     return;
   }
+}
+
+void SessionTable::KeepTold(const Session& session) {
+  // Most have told nothing yet.
+  if (!session.existing && session.reported == TcpFacts{}) return;
+  if (told_.size() >= options_.max_sessions) {
+    ++stats_.recounted;
+    told_by_id_.erase(told_.front().id);
+    told_.pop_front();
+  }
+  told_by_id_[session.id] =
+      told_.insert(told_.end(), {.id = session.id, .before = session.before, .reported = session.reported});
+}
+
+void SessionTable::TakeTold(Session& session) {
+  const auto known = told_by_id_.find(session.id);
+  if (known == told_by_id_.end()) return;
+  session.before = known->second->before;
+  session.reported = known->second->reported;
+  told_.erase(known->second);
+  told_by_id_.erase(known);
 }
 
 void SessionTable::Release(Entries::iterator entry, Emit emit) {
@@ -180,6 +204,7 @@ void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
       return;
     }
     Session session = NewSession(event);
+    TakeTold(session);
     // Announced but unknown: evicted, and its start is out. Otherwise the start was lost on the way,
     // unless the session never had one (never accepted, or a connect that failed before its source
     // told of it).

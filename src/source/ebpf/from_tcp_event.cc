@@ -56,12 +56,21 @@ Attribution AttributionOf(const tcp_event& event) {
   return accepted ? Attribution::kCaller : Attribution::kListener;
 }
 
-// A socket that a listener begot does not count the SYN+ACK: its request sent that before it was there
-// (tcp_make_synack()).
+// An open socket that closes without an error is aborted: its RST goes out once it is in TCP_CLOSE
+// (tcp_disconnect(), __tcp_close()).
+bool SendsReset(const tcp_event& event) {
+  return event.kind == TCP_EVENT_CLOSE && event.error == 0 &&
+         (event.old_state == static_cast<uint8_t>(TcpState::kEstablished) ||
+          event.old_state == static_cast<uint8_t>(TcpState::kCloseWait));
+}
+
+// With what the socket does not count: the SYN+ACK of one that a listener begot, which its request sent
+// before it was there (tcp_make_synack()), and the RST that comes after the event.
 uint64_t PacketsSent(const tcp_event& event) {
   const bool has_facts = event.kind == TCP_EVENT_CLOSE || event.kind == TCP_EVENT_UPDATE ||
                          event.kind == TCP_EVENT_EXISTING;
-  return uint64_t{event.packets_sent} + (has_facts && event.direction == TCP_EVENT_PASSIVE ? 1 : 0);
+  return uint64_t{event.packets_sent} + (has_facts && event.direction == TCP_EVENT_PASSIVE ? 1 : 0) +
+         (SendsReset(event) ? 1 : 0);
 }
 
 }  // namespace

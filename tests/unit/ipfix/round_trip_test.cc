@@ -175,10 +175,10 @@ Values Expected(const Sample& sample) {
   const bool is_end = sample.kind == Kind::kEnd;
 
   int bits = 2;
-  if (s.established || !active) bits += 16;
   // What the peer has seen.
   const std::string_view reason = ToString(cause);
   if (cause == EndCause::kOwnerKilled) cause = DerivedEndCauseOf(s);
+  if (s.established || !active || (is_end && cause == EndCause::kRefused)) bits += 16;
   const bool orderly = cause == EndCause::kLocalFin || cause == EndCause::kRemoteFin;
   if (s.tcp.fin_received || (is_end && orderly)) bits += 1;
   const bool was_open = s.last_state == TcpState::kEstablished || s.last_state == TcpState::kCloseWait;

@@ -31,6 +31,15 @@ TEST(EndCauseTest, EveryWayToEnd) {
   EXPECT_EQ(EndCauseOf(Ended(TcpState::kEstablished, 0, false)), EndCause::kNotAccepted);
 }
 
+TEST(SessionTest, AnEndThatOnlyTheSocketsOwnTells) {
+  Session session = Ended(TcpState::kClose);
+  EXPECT_EQ(EndCauseOf(session), EndCause::kNotSeen) << "a connect that failed, its facts forgotten";
+  session.tcp.packets_sent = 1;
+  EXPECT_EQ(EndCauseOf(session), EndCause::kLocalReset);
+  session.tcp.fin_received = true;
+  EXPECT_EQ(EndCauseOf(session), EndCause::kRemoteFin);
+}
+
 TEST(SessionTest, SourceIsTheInitiatorOnBothSides) {
   Session session;
   session.local = {*IpAddress::Parse("192.0.2.1"), 50000};

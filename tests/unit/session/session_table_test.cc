@@ -196,6 +196,48 @@ TEST_F(SessionTableTest, FullTableForgetsTheOldestWhoseEndStillGoesOut) {
   EXPECT_THAT(Drain(), ElementsAre("end 2 curl", "end 3 curl"));
 }
 
+TEST_F(SessionTableTest, AnEvictedSessionsEndCountsOnlyWhatWasNotTold) {
+  SessionTable table({.max_sessions = 1});
+  SessionEvent existing = Event(Kind::kExisting, 1, "old");
+  existing.existing = true;
+  existing.tcp.octets_sent = 100;
+  Apply(table, existing);
+  Apply(table, Event(Kind::kConnect, 2, "curl"));  // 1 is evicted
+  SessionEvent update = Event(Kind::kUpdate, 2, "curl");
+  update.tcp.octets_sent = 5;
+  Apply(table, update);
+  Apply(table, Event(Kind::kConnect, 3, "wget"));  // 2 is evicted, and of 1 nothing is known any more
+  EXPECT_EQ(table.stats().recounted, 1u);
+  update.tcp.octets_sent = 7;
+  Apply(table, update);
+  SessionEvent close = Event(Kind::kClose, 2, "curl");
+  close.tcp.octets_sent = 12;
+  Apply(table, close);
+  EXPECT_EQ(sessions_.back().reported.octets_sent, 5u);
+  EXPECT_EQ(sessions_.back().before.octets_sent, 0u);
+  EXPECT_THAT(Drain(), ElementsAre("start 1 old", "start 2 curl", "update 2 curl", "start 3 wget", "end 2 curl"));
+  // An id is told of once.
+  close.tcp.octets_sent = 20;
+  Apply(table, close);
+  EXPECT_EQ(sessions_.back().reported.octets_sent, 0u);
+}
+
+TEST_F(SessionTableTest, AnEvictedOlderSessionCountsFromWhenItWasFound) {
+  SessionTable table({.max_sessions = 1});
+  SessionEvent existing = Event(Kind::kExisting, 1, "old");
+  existing.existing = true;
+  existing.tcp.octets_sent = 100;
+  Apply(table, existing);
+  Apply(table, Event(Kind::kConnect, 2, "curl"));
+  SessionEvent close = Event(Kind::kClose, 1, "old");
+  close.existing = true;
+  close.tcp.octets_sent = 130;
+  Apply(table, close);
+  EXPECT_EQ(sessions_.back().before.octets_sent, 100u);
+  EXPECT_EQ(sessions_.back().reported.octets_sent, 100u);
+  EXPECT_EQ(table.stats().recounted, 0u);
+}
+
 TEST_F(SessionTableTest, FullOfWaitingSessionsReleasesTheOldest) {
   SessionTable table({.max_sessions = 1});
   Apply(table, Event(Kind::kEstablished, 1, "a"));

@@ -67,6 +67,24 @@ TEST(FromTcpEventTest, AnActiveSocketCountsItsSyn) {
   EXPECT_EQ(FromTcpEvent(event, WallClock()).tcp.packets_sent, 3u);
 }
 
+TEST(FromTcpEventTest, AnAbortSendsItsResetAfterTheEvent) {
+  const auto sent = [](TcpState old_state, uint16_t error, tcp_event_kind kind = TCP_EVENT_CLOSE) {
+    tcp_event event = AnEvent();
+    event.kind = kind;
+    event.old_state = static_cast<uint8_t>(old_state);
+    event.error = error;
+    event.packets_sent = 3;
+    return FromTcpEvent(event, WallClock()).tcp.packets_sent;
+  };
+  EXPECT_EQ(sent(TcpState::kEstablished, 0), 4u);
+  EXPECT_EQ(sent(TcpState::kCloseWait, 0), 4u);
+  EXPECT_EQ(sent(TcpState::kEstablished, 104), 3u) << "the peer's";
+  EXPECT_EQ(sent(TcpState::kLastAck, 0), 3u);
+  EXPECT_EQ(sent(TcpState::kFinWait2, 0), 3u);
+  EXPECT_EQ(sent(TcpState::kSynSent, 0), 3u);
+  EXPECT_EQ(sent(TcpState::kEstablished, 0, TCP_EVENT_UPDATE), 3u);
+}
+
 TEST(FromTcpEventTest, WhoHoldsAnOlderSocketIsAGuess) {
   tcp_event event = AnEvent();
   event.kind = TCP_EVENT_EXISTING;
