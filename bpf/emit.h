@@ -131,6 +131,16 @@ static __always_inline void write_event(struct tcp_event *e, struct sock *sk, st
 	}
 }
 
+/*
+ * Whether what tells of the session now tells of its owner for good. Who accepts a socket may be another one
+ * than who listens.
+ */
+static __always_inline bool owner_stays(const struct session *s, enum tcp_event_kind kind, __u16 flags)
+{
+	return s->role == ROLE_ACTIVE || kind == TCP_EVENT_ACCEPT ||
+	       (kind == TCP_EVENT_CLOSE && !(flags & TCP_EVENT_MAY_BE_ACCEPTED));
+}
+
 static __always_inline void emit_of(struct sock *sk, struct session *s,
 				    const struct tcp_event_owner *owner, enum tcp_event_kind kind,
 				    __u8 old_state, __u16 flags, __u64 now, bool typed)
@@ -139,7 +149,7 @@ static __always_inline void emit_of(struct sock *sk, struct session *s,
 	struct tcp_counters *c = bpf_map_lookup_elem(&counters, &zero);
 	struct tcp_sock *tp = to_tcp_sock(sk, typed);
 
-	if (!tp)
+	if (!tp || is_left_out(sk, s, owner, owner_stays(s, kind, flags), typed))
 		return;
 	struct tcp_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {

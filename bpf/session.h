@@ -16,6 +16,13 @@ enum session_role {
 	ROLE_PASSIVE = 3,
 };
 
+/* Whether a session is told. Once something was, all is. */
+enum session_choice {
+	CHOICE_OPEN = 0,
+	CHOICE_TOLD = 1,
+	CHOICE_LEFT_OUT = 2,
+};
+
 struct session {
 	__u64 id;
 	__u64 start_ns;
@@ -29,7 +36,7 @@ struct session {
 	__u8 held;      /* the owner was found holding the socket */
 	__u8 existing;  /* older than the agent: start_ns is when it was found */
 	__u8 killed;    /* a signal killed the process that had it */
-	__u8 reserved[1];
+	__u8 choice;    /* enum session_choice */
 };
 
 struct {
@@ -152,6 +159,7 @@ static __always_inline void remove_session(struct sock *sk, struct session *s, b
 		s->role = ROLE_NONE;
 		s->established_ns = 0;
 		s->owned = s->accepted = s->announced = s->held = s->existing = s->killed = 0;
+		s->choice = CHOICE_OPEN;
 		return;
 	}
 	__u64 key = (__u64)sk;

@@ -5,6 +5,7 @@
  *
  *   owner.h        who runs
  *   session.h      what is remembered of a socket
+ *   filter.h       which sessions are told
  *   emit.h         events
  *   process.h      the program that runs: path, command line, cgroup
  *   transitions.h  what each moment means
@@ -17,6 +18,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "filter_rules.h"
 #include "process_description.h"
 #include "tcp_event.h"
 
@@ -25,6 +27,8 @@
 #include "session.h"
 
 #include "owner.h"
+
+#include "filter.h"
 
 #include "emit.h"
 

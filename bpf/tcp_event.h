@@ -102,6 +102,8 @@ struct tcp_counters {
 	__u64 events;
 	__u64 wakeups;
 	__u64 rescued; /* moments that only a second hook saw (bpf/transitions.h) */
+	__u64 filtered; /* sessions that are not told (bpf/filter.h): by the rules, */
+	__u64 own;      /* and the agent's own */
 	__u64 lost[TCP_LOSS_REASONS];
 };
 

@@ -155,6 +155,7 @@ static __always_inline struct session *begin_active(struct sock *sk, bool again,
 	s->role = ROLE_ACTIVE;
 	s->accepted = 1;
 	s->announced = s->existing = s->killed = 0;
+	s->choice = CHOICE_OPEN;
 	adopt_current(s, typed);
 	return s;
 }
@@ -167,6 +168,7 @@ static __always_inline void begin_passive(struct session *s, struct sock *sk, __
 	s->role = ROLE_PASSIVE;
 	s->accepted = 0;
 	s->announced = s->held = s->existing = s->killed = 0;
+	s->choice = CHOICE_OPEN;
 	if (!uses_sk_storage(typed))
 		inherit_from_listener(s, sk);
 }
@@ -210,6 +212,7 @@ static __always_inline bool on_accept_of_dead(struct sock *sk, bool typed)
 	last.start_ns = dead->start_ns;
 	last.established_ns = dead->established_ns;
 	last.role = ROLE_PASSIVE;
+	last.choice = CHOICE_TOLD; /* as its end was */
 	adopt_current(&last, typed);
 	emit(sk, &last, TCP_EVENT_ACCEPT, 0, TCP_EVENT_ALREADY_CLOSED, bpf_ktime_get_ns(), typed);
 	bpf_map_delete_elem(&dead_sessions, &key);
@@ -345,7 +348,8 @@ static __always_inline void end_session(struct sock *sk, struct session *s, int 
 		};
 
 		flags |= TCP_EVENT_MAY_BE_ACCEPTED;
-		bpf_map_update_elem(&dead_sessions, &key, &dead, BPF_ANY);
+		if (!is_left_out(sk, s, &s->owner, false, typed))
+			bpf_map_update_elem(&dead_sessions, &key, &dead, BPF_ANY);
 	}
 	emit(sk, s, TCP_EVENT_CLOSE, old_state, flags, bpf_ktime_get_ns(), typed);
 	remove_session(sk, s, typed);
@@ -364,6 +368,8 @@ static __always_inline void end_unseen(struct sock *sk, int old_state, bool type
 	last.role = was_begotten(sk) ? ROLE_PASSIVE : ROLE_ACTIVE;
 	last.existing = 1;
 	last.established_ns = last.start_ns;
+	if (is_left_out(sk, &last, &last.owner, false, typed))
+		return;
 	count_loss(TCP_LOSS_UNSEEN_START);
 	emit(sk, &last, TCP_EVENT_CLOSE, old_state, TCP_EVENT_ACCEPTED, last.start_ns, typed);
 }

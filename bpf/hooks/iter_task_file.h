@@ -35,10 +35,15 @@ static __always_inline void find_existing(struct seq_file *seq, struct sock *sk,
 		      READ(typed, sk, __sk_common.skc_flags) & SOCK_DEAD_FLAG;
 	s->existing = s->announced = 1;
 	s->killed = 0;
+	s->choice = CHOICE_OPEN;
 	s->owned = s->held = task ? 1 : 0;
 	if (task)
 		read_owner_of(&s->owner, task);
 
+	if (is_left_out(sk, s, &s->owner, s->owned, typed)) {
+		s->announced = 0;
+		return;
+	}
 	struct tcp_event e;
 
 	write_event(&e, sk, tp, s, &s->owner, TCP_EVENT_EXISTING, 0, 0, now, typed);
@@ -53,6 +58,9 @@ int iter__task_file(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct task_struct *task = ctx->task;
 
+	/* It is the agent who reads. */
+	if (leaves_out_own && !agent_tgid)
+		agent_tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!file || !task)
 		return 0;
 	if (has_sk_storage) { /* bpf_sock_from_file() came with 5.11, too */

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/compression.h"
+#include "sockflow/filter_rules.h"
 #include "sockflow/ipfix/template.h"
 #include "sockflow/tier.h"
 #include "sockflow/time.h"
@@ -121,6 +122,8 @@ struct Config {
   std::vector<std::string> interfaces;  // empty: all
   std::string source_host;  // keep sessions whose source this is; an address or a name; empty: all
   std::string packet_filter;  // of the tier pcap, in libpcap's language; empty: none
+
+  FilterRules filter;  // besides
 
   // Never empty. All that replicates is one group, the first; then one for each policy hash.
   std::vector<CollectorGroup> collectors;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "sockflow/filter_rules.h"
 #include "sockflow/loss_counter.h"
 #include "sockflow/session_event.h"
 #include "sockflow/tier.h"
@@ -16,6 +18,8 @@ namespace sockflow {
 struct SourceStats {
   uint64_t events = 0;   // delivered
   uint64_t rescued = 0;  // moments that a first hook missed and a second one saw
+  uint64_t filtered = 0;  // sessions that the rules of SetFilter leave out, not told
+  uint64_t own = 0;       // sessions of this very process, not told
   std::vector<LossCounter> lost;
   std::vector<LossCounter> set_aside;  // seen and rightly not told: no session of this host, ...
 };
@@ -35,6 +39,12 @@ class EventSource {
 
   // Reads the counters, in the kernel too: not for every event.
   virtual SourceStats stats() = 0;
+
+  // Need not tell of sessions that these rules certainly leave out. What has been told of goes on to be told.
+  virtual void SetFilter(const FilterRules& /*rules*/) {}
+
+  // The id under which it tells of this very process; 0: not known; nullopt: as the process itself knows it.
+  virtual std::optional<uint32_t> own_pid() const { return std::nullopt; }
 
   // A file that has been read to its end: nothing more comes.
   virtual bool finished() const { return false; }

@@ -27,6 +27,10 @@ struct PodFacts {
   std::string labels;    // those that were asked for: "app=web,tier=front"
 };
 
+// Whether a session is exported. Decided once, for all of its moments: no end without a start, no start without
+// an end, whatever becomes known or changes meanwhile.
+enum class Choice : uint8_t { kOpen, kKept, kLeftOut };
+
 // One TCP session as one local socket sees it. A session between two local processes is two of
 // these, one for each socket.
 struct Session {
@@ -59,6 +63,8 @@ struct Session {
   std::shared_ptr<const ContainerFacts> container;
   std::shared_ptr<const PodFacts> pod;
   std::shared_ptr<const PodFacts> remote_pod;  // at the other end: of the peer's address
+
+  Choice choice = Choice::kOpen;
 
   // Another process has other facts.
   void ForgetEnrichment();

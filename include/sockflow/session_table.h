@@ -48,6 +48,9 @@ class SessionTable {
   // Emits all that waits, whatever its age: the agent stops.
   void Flush(Emit emit);
 
+  // One that is remembered; null: it is not. Until the table is called again.
+  Session* Find(SessionId id);
+
   size_t size() const { return by_id_.size(); }
   const Stats& stats() const { return stats_; }
 

@@ -28,6 +28,7 @@ CaptureOptions CaptureOptionsOf(const Config& config, const SessionFilter& filte
                          .command_line_octets = config.process.command_line
                                                     ? config.process.command_line_max_bytes
                                                     : 0,
+                         .rules = config.filter,
                          .interfaces = config.interfaces,
                          .filter = config.packet_filter,
                          .count_packets = config.capture.count_packets,
@@ -74,7 +75,7 @@ absl::StatusOr<SessionFilter::Interface> FindInterfaces(const std::vector<std::s
 }
 
 absl::StatusOr<SessionFilter> ComposeFilter(const Config& config, bool of_this_host) {
-  SessionFilter filter;
+  SessionFilter filter{.rules = CompiledRules(config.filter)};
   if (!config.source_host.empty()) {
     auto sources = AddressesOfHost(config.source_host);
     if (!sources.ok()) {
@@ -113,7 +114,7 @@ auto CaptureFacts(const Config& config, bool by_packets) {
 
 // What SIGHUP does. A configuration that is wrong in any way changes nothing. `interfaces`: those that
 // sessions are chosen by; null: packets are captured on them, so that their addresses are of no account.
-void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filter,
+void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filter, EventSource& source,
             std::vector<std::string>* interfaces) {
   const auto refuse = [](const absl::Status& why) {
     spdlog::error("the configuration stays as it was: {}", std::string(why.message()));
@@ -125,6 +126,7 @@ void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filt
   if (!new_filter.ok()) return refuse(new_filter.status());
   if (absl::Status done = ReplaceCollectors(*config, exporters); !done.ok()) return refuse(done);
   filter = *std::move(new_filter);
+  source.SetFilter(config->filter);
   const bool by_packets = interfaces == nullptr;
   if (by_packets) {
     filter.interface.reset();
@@ -192,14 +194,15 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   Pipeline::Options pipeline{.sessions = {.max_sessions = config.capture.max_sessions},
                              .filter = *std::move(filter),
                              .held = {.wait = config.kubernetes.wait},
+                             .own_pid = options.read ? 0 : ProcessId(),
                              .stats_interval = config.log.stats_interval,
                              .shutdown_time = config.exporter.shutdown_time,
                              .duration = options.duration};
   const auto interfaces =
       by_packets ? nullptr : std::make_shared<std::vector<std::string>>(config.interfaces);
   if (options.reload_config) {
-    pipeline.reload = [options, interfaces](Exporters& current, SessionFilter& current_filter) {
-      Reload(options, current, current_filter, interfaces.get());
+    pipeline.reload = [options, interfaces](Exporters& current, SessionFilter& current_filter, EventSource& events) {
+      Reload(options, current, current_filter, events, interfaces.get());
     };
   }
   if (interfaces != nullptr && (!config.interfaces.empty() || options.reload_config)) {

@@ -8,14 +8,12 @@ void HeldRecords::Put(Session& session, SessionRecord::Kind kind, Enriched enric
   const auto known = by_id_.find(session.id);
   const bool full = records_ >= options_.max_records;
   if (known != by_id_.end()) {
-    if (!full) {
-      known->second->records.push_back({session, kind});
-      ++records_;
-      return;
-    }
-    // In order: those before it leave first.
-    ReleaseAll(known->second, Enriched::kLater, [](Session&) { return Enriched::kLater; }, release);
-  } else if (enriched == Enriched::kLater && kind == SessionRecord::Kind::kStart) {
+    known->second->records.push_back({session, kind});
+    ++records_;
+    if (full) ReleaseAll(known->second, Enriched::kLater, [](Session&) { return Enriched::kLater; }, release);
+    return;
+  }
+  if (enriched == Enriched::kLater && kind == SessionRecord::Kind::kStart) {
     if (!full && options_.wait > Duration::zero()) {
       by_id_[session.id] =
           sessions_.insert(sessions_.end(), {.deadline = now + options_.wait, .records = {{session, kind}}});
@@ -37,7 +35,10 @@ HeldRecords::Sessions::iterator HeldRecords::ReleaseAll(Sessions::iterator held,
   const auto next = sessions_.erase(held);
   bool is_first = true;
   for (Record& record : records) {
-    if (!is_first) enrich(record.session);
+    if (!is_first) {
+      enrich(record.session);
+      record.session.choice = records.front().session.choice;
+    }
     release(record.session, record.kind, is_first && start == Enriched::kLater);
     is_first = false;
   }

@@ -16,8 +16,8 @@
 namespace sockflow {
 
 // Sessions whose start waits a moment for facts (Enriched::kLater), with all records that came after it:
-// those of one session leave in their order. Copies, since the session may be over meanwhile. Bounded;
-// knows no clock.
+// those of one session leave in their order. Copies, since the session may be over meanwhile; what is chosen as
+// the first is released holds for those that follow. Bounded; knows no clock.
 class HeldRecords {
  public:
   using Moment = std::chrono::steady_clock::time_point;

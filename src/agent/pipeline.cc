@@ -54,7 +54,8 @@ void Pipeline::Reload() {
 }
 
 void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
-  if (!options_.filter.Keeps(session)) {
+  if (session.choice == Choice::kOpen) session.choice = ChooseFirst(session);
+  if (session.choice == Choice::kLeftOut) {
     ++filtered_records_;
     return;
   }
@@ -63,6 +64,15 @@ void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
   if (enriched == Enriched::kDone && held_.empty()) return Export(session, kind, /*gave_up=*/false);
   held_.Put(session, kind, enriched, now_,
             [this](Session& s, SessionRecord::Kind k, bool gave_up) { Export(s, k, gave_up); });
+}
+
+Choice Pipeline::ChooseFirst(const Session& session) {
+  const uint32_t own_pid = source_->own_pid().value_or(options_.own_pid);
+  if (own_pid != 0 && session.process && session.process->pid == own_pid) {
+    ++own_sessions_;
+    return Choice::kLeftOut;
+  }
+  return options_.filter.Choose(session, CompiledRules::Known::kFromSource);
 }
 
 Enriched Pipeline::Enrich(Session& session) {
@@ -74,6 +84,15 @@ Enriched Pipeline::Enrich(Session& session) {
 }
 
 void Pipeline::Export(Session& session, SessionRecord::Kind kind, bool gave_up) {
+  if (session.choice == Choice::kOpen) {
+    session.choice = options_.filter.Choose(session, CompiledRules::Known::kAll);
+    // This may be a copy that was held.
+    if (Session* open = sessions_.Find(session.id); open != nullptr) open->choice = session.choice;
+  }
+  if (session.choice == Choice::kLeftOut) {
+    ++filtered_records_;
+    return;
+  }
   if (gave_up) {
     for (const auto& enricher : enrichers_) enricher->GaveUp(session);
   }
@@ -142,7 +161,7 @@ absl::Status Pipeline::Run() {
     now_ = std::chrono::steady_clock::now();
     OnTime(now_);
     if (reload_.exchange(false) && options_.reload) {
-      options_.reload(exporters_, options_.filter);
+      options_.reload(exporters_, options_.filter, *source_);
       now_ = std::chrono::steady_clock::now();
     }
   }
@@ -193,10 +212,10 @@ std::string Pipeline::Summary() {
   const SessionTable::Stats& sessions = sessions_.stats();
   std::string text = fmt::format(
       "seen {} events: {} sessions started, {} ended, {} open, {} updates; {} starts repaired, {} calls rescued, "
-      "{} records filtered out",
+      "{} records filtered out, {} sessions filtered out at the source, {} sessions of its own left out",
       source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.updates,
       sessions.repaired_starts,
-      source.rescued, filtered_records_);
+      source.rescued, filtered_records_, source.filtered, source.own + own_sessions_);
   for (const Exporter* exporter : exporters_.list()) {
     const delivery::DeliveryStats stats = exporter->stats();
     text += fmt::format("; {}: exported {} records in {} messages, lost {} records",

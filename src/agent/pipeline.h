@@ -30,7 +30,9 @@ class Pipeline {
     // Called every few seconds if set: keeps a filter true whose facts change (interface addresses).
     std::function<void(SessionFilter&)> refresh_filter;
     // Changes what can be changed while sessions go on.
-    std::function<void(Exporters&, SessionFilter&)> reload;
+    std::function<void(Exporters&, SessionFilter&, EventSource&)> reload;
+    // This process, whose sessions are left out: what it exports must not give rise to more of it.
+    uint32_t own_pid = 0;  // 0: of no account
     // How often what was lost is looked up and, if it has grown, logged; 0: never.
     Duration stats_interval = std::chrono::seconds(60);
     // How long the end may take to send what waits.
@@ -56,6 +58,8 @@ class Pipeline {
   using Moment = Exporters::Moment;
 
   void OnRecord(Session& session, SessionRecord::Kind kind);
+  // By what the source tells.
+  Choice ChooseFirst(const Session& session);
   Enriched Enrich(Session& session);
   // What an enricher asked to wait for may be there now, or the time is over.
   void OnHeld(Moment now);
@@ -82,6 +86,7 @@ class Pipeline {
   Moment next_stats_ = Moment::max();
   Moment next_filter_refresh_ = Moment::max();
   uint64_t filtered_records_ = 0;
+  uint64_t own_sessions_ = 0;
   uint64_t records_ = 0;
   uint64_t without_owner_ = 0;  // sessions that ended, and nobody is known to have had them
   Losses losses_;

@@ -10,8 +10,13 @@ namespace sockflow::config {
 // A wrong file of the right size has a fault in every line; nobody reads so many.
 constexpr size_t kMostFaults = 100;
 
+std::string Faults::Shown(std::string_view key) const {
+  if (section_.empty() || !key.starts_with(section_)) return std::string(key);
+  return shown_ + std::string(key.substr(section_.size()));
+}
+
 void Faults::Add(int line, std::string_view key, std::string_view text) {
-  faults_.emplace_back(line, fmt::format("{}:{}: {}: {}", file_, line, key, text));
+  faults_.emplace_back(line, fmt::format("{}:{}: {}: {}", file_, line, Shown(key), text));
 }
 
 absl::Status Faults::status() const {

@@ -18,6 +18,14 @@ class Faults {
 
   void Add(int line, std::string_view key, std::string_view text);
 
+  // From now on a key of the section `section` is said to be of `shown`. Both empty: as it is.
+  void ShowAs(std::string_view section, std::string_view shown) {
+    section_ = section;
+    shown_ = shown;
+  }
+  // As a key or section is shown.
+  std::string Shown(std::string_view key) const;
+
   size_t size() const { return faults_.size(); }
   const std::string& file() const { return file_; }
 
@@ -26,6 +34,7 @@ class Faults {
 
  private:
   std::string file_;
+  std::string section_, shown_;
   std::vector<std::pair<int, std::string>> faults_;
 };
 

@@ -49,6 +49,25 @@ std::span<const std::string_view> CompressionWords() { return kCompressionWords;
 std::span<const std::string_view> RecordWords() { return kRecordWords; }
 std::span<const std::string_view> PolicyWords() { return kPolicyWords; }
 
+constexpr std::string_view kDirectionWords[] = {"active", "passive"};
+
+std::span<const std::string_view> DirectionWords() { return kDirectionWords; }
+
+std::vector<IpPrefix> PrefixesOf(const Value& value) {
+  std::vector<IpPrefix> prefixes;
+  for (const std::string& name : value.names) prefixes.push_back(*IpPrefix::Parse(name));
+  return prefixes;
+}
+
+std::vector<PortRange> PortsOf(const Value& value) {
+  std::vector<PortRange> ranges;
+  for (const std::string& name : value.names) ranges.push_back(*ParsePortRange(name));
+  return ranges;
+}
+
+constexpr std::string_view kPrefixRule = "an IP address or a network such as 192.0.2.0/24 or 2001:db8::/32";
+constexpr std::string_view kPortRule = "a port or a range such as 8000-8010, from 1 to 65535";
+
 constexpr std::string_view kPemRule = "the path of a PEM file that this user may read";
 
 // Keys of a section stand together: config.example.yaml follows this order.
@@ -79,6 +98,115 @@ constexpr Key kKeys[] = {
      .prose = "In the tier pcap and of capture files: only packets that this expression lets pass,\n"
               "in the language of tcpdump: \"port 443 and not net 10.0.0.0/8\". It has to let both\n"
               "directions of a session pass. Nothing: all."},
+    {.name = kIncludeKey,
+     .type = Type::kItems,
+     .default_value = "[]",
+     .text_rule = "a list of maps of the keys of a rule",
+     .prose = "Exports only sessions that one of these rules matches. Nothing: all.\n"
+              "  include:\n"
+              "    - {process: [nginx, \"php-fpm*\"], direction: passive}\n"
+              "    - remote_address: 10.0.0.0/8\n"
+              "      remote_port: [443, 8000-8010]\n"
+              "A rule is a map of the keys below. It matches when each of its keys does, and a key\n"
+              "when one of its values does. What is not known of a session matches nothing. Of the\n"
+              "wildcards * stands for any characters, / among them, and ? for one octet.\n"
+              "A session is chosen as it starts, for all of its records. Rules of ports, uids,\n"
+              "direction and loopback alone cost least: they act in the kernel (but in the tier\n"
+              "pcap). Sessions of sockflow itself are never exported."},
+    {.name = kExcludeKey,
+     .type = Type::kItems,
+     .default_value = "[]",
+     .text_rule = "a list of maps of the keys of a rule",
+     .prose = "And none that one of these matches, whatever include says."},
+    {.name = "filter.rule.process",
+     .type = Type::kNames,
+     .text_rule = "names of processes; * and ? are wildcards",
+     .read = ReadProcessName,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.process = v.names; },
+     .prose = "The name of the process, as ps -o comm shows it: at most 15 octets. What begins\n"
+              "with * needs quotes, here and below."},
+    {.name = "filter.rule.executable",
+     .type = Type::kNames,
+     .text_rule = "absolute paths; * and ? are wildcards",
+     .read = ReadExecutable,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.executable = v.names; },
+     .prose = "The path of the program that the process runs, as its container sees it."},
+    {.name = "filter.rule.user",
+     .type = Type::kNames,
+     .text_rule = "names of users, or uids",
+     .read = ReadUser,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.user = v.names; },
+     .prose = "The user of the process. A uid acts in the kernel, a name does not."},
+    {.name = "filter.rule.container",
+     .type = Type::kNames,
+     .text_rule = "ids of containers, or how they begin: 4 to 64 hexadecimal digits",
+     .read = ReadContainerId,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.container = v.names; },
+     .prose = "The container of the process."},
+    {.name = "filter.rule.pod_namespace",
+     .type = Type::kNames,
+     .text_rule = "namespaces of Kubernetes; * and ? are wildcards",
+     .read = ReadPodNamespace,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.pod_namespace = v.names; },
+     .prose = "The namespace of the pod at either end, if that is one of this node's."},
+    {.name = "filter.rule.address",
+     .type = Type::kNames,
+     .text_rule = kPrefixRule,
+     .read = ReadPrefix,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.address = PrefixesOf(v); },
+     .prose = "The address of either end."},
+    {.name = "filter.rule.local_address",
+     .type = Type::kNames,
+     .text_rule = kPrefixRule,
+     .read = ReadPrefix,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.local_address = PrefixesOf(v); },
+     .prose = "The address of the end whose process is told."},
+    {.name = "filter.rule.remote_address",
+     .type = Type::kNames,
+     .text_rule = kPrefixRule,
+     .read = ReadPrefix,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.remote_address = PrefixesOf(v); },
+     .prose = "The address of its peer."},
+    {.name = "filter.rule.port",
+     .type = Type::kNames,
+     .text_rule = kPortRule,
+     .read = ReadPortRange,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.port = PortsOf(v); },
+     .prose = "The port of either end."},
+    {.name = "filter.rule.local_port",
+     .type = Type::kNames,
+     .text_rule = kPortRule,
+     .read = ReadPortRange,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.local_port = PortsOf(v); },
+     .prose = "The port of the end whose process is told."},
+    {.name = "filter.rule.remote_port",
+     .type = Type::kNames,
+     .text_rule = kPortRule,
+     .read = ReadPortRange,
+     .may_be_single = true,
+     .set_rule = [](FilterRule& r, const Value& v) { r.remote_port = PortsOf(v); },
+     .prose = "The port of its peer."},
+    {.name = "filter.rule.direction",
+     .type = Type::kWord,
+     .words = DirectionWords,
+     .set_rule = [](FilterRule& r,
+                    const Value& v) { r.direction = v.number == 0 ? Direction::kActive : Direction::kPassive; },
+     .prose = "active: the process connected. passive: it accepted."},
+    {.name = "filter.rule.loopback",
+     .type = Type::kWord,
+     .words = BooleanWords,
+     .set_rule = [](FilterRule& r, const Value& v) { r.loopback = v.number != 0; },
+     .prose = "Whether the address of either end is in 127.0.0.0/8 or is ::1."},
     {.name = "collector.host",
      .default_value = "127.0.0.1",
      .text_rule = "an IP address or a host name",
@@ -516,7 +644,9 @@ const Key* FindKey(std::string_view name) {
   return key == std::end(kKeys) ? nullptr : key;
 }
 
-bool IsOfItem(std::string_view name) { return name.starts_with("collectors."); }
+bool IsOfItem(std::string_view name) {
+  return name.starts_with("collectors.") || name.starts_with("filter.rule.");
+}
 
 bool IsSection(std::string_view name) {
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const Key& key) {

@@ -41,7 +41,8 @@ enum class Type : uint8_t {
   kWord,     // one of words()
   kWords,    // a list of one or more of words()
   kNames,    // a list of one or more texts
-  kItems,    // a list of collectors: each a URL, or a map of the keys "collectors.*"
+  kItems,    // a list of collectors, each a URL or a map of the keys "collectors.*"; or of rules, each a map
+             // of the keys "filter.rule.*"
 };
 
 // The schemes of URLs that a key goes with.
@@ -60,6 +61,7 @@ struct Key {
   std::string_view text_rule;  // kText, kNames, kItems: what is allowed
   absl::StatusOr<std::string> (*read)(std::string_view) = nullptr;
   bool may_be_empty = false;
+  bool may_be_single = false;  // kNames: a text that is no list is the only one
   absl::Status (*check)(const Value&) = nullptr;  // what a range cannot say
   Schemes schemes{};                              // a collector's keys; empty: with every URL
 
@@ -67,6 +69,7 @@ struct Key {
   void (*set)(Draft&, const Value&) = nullptr;
   void (*set_collector)(CollectorConfig&, const Value&) = nullptr;
   void (*set_endpoint)(EndpointConfig&, const Value&) = nullptr;
+  void (*set_rule)(FilterRule&, const Value&) = nullptr;
 
   std::string_view prose;  // for config.example.yaml; lines of at most 85
 };
@@ -78,12 +81,17 @@ inline constexpr std::string_view kReplicate = "replicate";
 inline constexpr std::string_view kFailover = "failover";
 inline constexpr std::string_view kHash = "hash";
 
+// The lists of rules, and the section of the keys of each rule.
+inline constexpr std::string_view kIncludeKey = "filter.include";
+inline constexpr std::string_view kExcludeKey = "filter.exclude";
+inline constexpr std::string_view kRuleSection = "filter.rule";
+
 std::span<const Key> Keys();
 // nullptr if there is none.
 const Key* FindKey(std::string_view name);
 // True if keys are named "SECTION.*".
 bool IsSection(std::string_view name);
-// True for the keys of the list's items: "collectors.*".
+// True for the keys of a list's items: "collectors.*", "filter.rule.*".
 bool IsOfItem(std::string_view name);
 
 // What is allowed: "a whole number from 1 to 65535".

@@ -9,6 +9,7 @@
 
 #include "config/collectors.h"
 #include "config/faults.h"
+#include "config/filter.h"
 #include "config/keys.h"
 #include "config/sections.h"
 #include "config/values.h"
@@ -95,6 +96,12 @@ void ReadMap(const YAML::Node& map, Draft& draft, Faults& faults,
   }
   if (given.Has("kubernetes.enabled")) draft.config.kubernetes.place = place("kubernetes.enabled");
   if (given.Has("collector")) draft.collector_place = place("collector");
+  const auto rules_of = [&](std::string_view key) {
+    const auto found = given.items.find(FindKey(key));
+    return found == given.items.end() ? std::vector<FilterRule>()
+                                      : ReadRules(found->second, given.LineOf(key), key, faults);
+  };
+  draft.config.filter = {.include = rules_of(kIncludeKey), .exclude = rules_of(kExcludeKey)};
   const auto list = given.items.find(FindKey("collectors"));
   if (list == given.items.end() || list->second.size() == 0) return;
   const int line = given.LineOf("collectors");

@@ -69,7 +69,9 @@ void SectionReader::Read(const std::string& section, const YAML::Node& map) {
     // "collector.port: 1" in one line is a key with a dot in its name, not a section.
     const bool dotted = entry.name.find('.', section.empty() ? 0 : section.size() + 1) !=
                         entry.name.npos;
-    if (dotted || (FindKey(entry.name) == nullptr && !IsSection(entry.name))) {
+    // The keys of a list's items are no section of the file.
+    const bool is_section = IsSection(entry.name) && IsOfItem(entry.name + ".") == IsOfItem(section + ".");
+    if (dotted || (FindKey(entry.name) == nullptr && !is_section)) {
       UnknownKey(section, entry.name, entry.line);
       continue;
     }
@@ -91,7 +93,7 @@ void SectionReader::ReadEntry(const std::string& name, int line, const YAML::Nod
   }
   std::vector<std::string_view> leaves;
   for (const Key& key : Keys()) {
-    if (key.name.starts_with(name + ".")) leaves.push_back(key.name.substr(name.size() + 1));
+    if (key.name.starts_with(name + ".") && IsOfItem(key.name) == IsOfItem(name + ".")) leaves.push_back(key.name.substr(name.size() + 1));
   }
   faults_.Add(line, name,
               fmt::format("{} where a section belongs; allowed are, indented below it, the keys {}",
@@ -106,6 +108,10 @@ void SectionReader::ReadKey(const Key& key, int line, const YAML::Node& node) {
     if (std::optional<Value> value = ReadScalar(key, line, node, faults_)) {
       given_.values.emplace(&key, *std::move(value));
     }
+  } else if (key.may_be_single && node.IsScalar()) {
+    YAML::Node alone(YAML::NodeType::Sequence);
+    alone.push_back(node);
+    if (std::optional<Value> value = ReadNames(key, line, alone)) given_.values.emplace(&key, *std::move(value));
   } else if (!node.IsSequence() && !node.IsNull()) {
     faults_.Add(line, key.name,
                 fmt::format("{} where a list belongs; allowed is {}",
@@ -154,7 +160,7 @@ std::optional<Value> SectionReader::ReadNames(const Key& key, int line, const YA
 
 void SectionReader::UnknownKey(const std::string& section, const std::string& name, int line) {
   const size_t prefix = section.empty() ? 0 : section.size() + 1;
-  const bool in_item = section == "collectors" || IsOfItem(section);
+  const bool in_item = IsOfItem(section + ".");
   const std::string own = name.substr(prefix);
   if (const Key* key = FindKey(name); key != nullptr && IsOfItem(name) == in_item) {
     const size_t dot = own.find('.');
@@ -179,7 +185,7 @@ void SectionReader::UnknownKey(const std::string& section, const std::string& na
   if (shown == "\"" + name + "\"") shown = name;
   faults_.Add(line, shown,
               fmt::format("unknown key{}; allowed {} {}", DidYouMean(near.empty() ? elsewhere : near),
-                          section.empty() ? "are" : "in " + section + " are", ListOf(siblings)));
+                          section.empty() ? "are" : "in " + faults_.Shown(section) + " are", ListOf(siblings)));
 }
 
 }  // namespace

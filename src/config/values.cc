@@ -252,7 +252,8 @@ std::string Allowed(const Key& key) {
     case Type::kWords:
       return fmt::format("a list [...] of {}", ListOf(key.words()));
     case Type::kNames:
-      return fmt::format("a list [...] of {}", key.text_rule);
+      return key.may_be_single ? fmt::format("one or a list [...] of {}", key.text_rule)
+                               : fmt::format("a list [...] of {}", key.text_rule);
   }
   return "";
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "config/keys.h"
+#include "sockflow/filter_rules.h"
 #include "sockflow/words.h"
 
 // Single values of a configuration, and words for what is wrong with them.
@@ -33,6 +35,16 @@ absl::StatusOr<std::string> ReadDomainName(std::string_view text);
 absl::StatusOr<std::string> ReadApiServer(std::string_view text);  // -> "https://HOST:PORT"
 absl::StatusOr<std::string> ReadNodeName(std::string_view text);
 absl::StatusOr<std::string> ReadLabelKey(std::string_view text);
+
+// Values of rules, each in its normal form.
+absl::StatusOr<std::string> ReadProcessName(std::string_view text);
+absl::StatusOr<std::string> ReadExecutable(std::string_view text);
+absl::StatusOr<std::string> ReadUser(std::string_view text);
+absl::StatusOr<std::string> ReadContainerId(std::string_view text);   // -> in lower case
+absl::StatusOr<std::string> ReadPodNamespace(std::string_view text);
+absl::StatusOr<std::string> ReadPrefix(std::string_view text);
+absl::StatusOr<std::string> ReadPortRange(std::string_view text);
+std::optional<PortRange> ParsePortRange(std::string_view text);
 
 // Refuses the numbers of others.
 absl::Status CheckPen(const Value& pen);

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "absl/container/flat_hash_set.h"
+#include "session/compiled_rules.h"
 #include "sockflow/session.h"
 
 namespace sockflow {
 
-// Which sessions are exported. A session passes all of its moments or none: every rule looks only at
-// what does not change between start and end.
+// Which sessions are exported.
 struct SessionFilter {
   using Addresses = absl::flat_hash_set<IpAddress>;
 
@@ -24,7 +24,11 @@ struct SessionFilter {
   // The local socket's address is this interface's; nullopt: any.
   std::optional<Interface> interface;
 
-  bool Keeps(const Session& session) const;
+  // Besides.
+  CompiledRules rules;
+
+  // kOpen: what the enrichers tell decides.
+  Choice Choose(const Session& session, CompiledRules::Known known) const;
 };
 
 }  // namespace sockflow

@@ -61,6 +61,11 @@ Session NewSession(const SessionEvent& event) {
 
 SessionTable::SessionTable(Options options) : options_(options) {}
 
+Session* SessionTable::Find(SessionId id) {
+  const auto known = by_id_.find(id);
+  return known == by_id_.end() ? nullptr : &known->second->session;
+}
+
 void SessionTable::EmitStart(Session& session, Emit emit) {
   ++stats_.starts;
   emit(session, SessionRecord::Kind::kStart);

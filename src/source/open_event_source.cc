@@ -42,7 +42,9 @@ absl::StatusOr<std::unique_ptr<EventSource>> OpenTier(Tier tier, const CaptureOp
                                       .max_hashed_sessions = options.max_sessions / 4,
                                       .existing = options.existing,
                                       .active_timeout = options.active_timeout,
-                                      .command_line_octets = options.command_line_octets});
+                                      .command_line_octets = options.command_line_octets,
+                                      .rules = options.rules,
+                                      .leave_out_own = true});
 #else
   return absl::UnimplementedError("this sockflow was built without eBPF");
 #endif

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/event_source.h"
+#include "sockflow/filter_rules.h"
 #include "sockflow/ip_address.h"
 
 namespace sockflow {
@@ -20,6 +21,7 @@ struct CaptureOptions {
   bool existing = true;       // sessions that are older than the source, too
   Duration active_timeout{};  // after which a session that goes on is told of; 0: never
   size_t command_line_octets = 0;  // most that is told of a process's command line; 0: none
+  FilterRules rules;               // what they certainly leave out need not be told
 
   // Of the tier pcap, and of files.
   std::vector<std::string> interfaces;  // empty: all

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,7 @@
 #include "sockflow.skel.h"
 #include "sockflow/command_line.h"
 #include "source/ebpf/from_tcp_event.h"
+#include "source/ebpf/kernel_rules.h"
 #include "source/ebpf/kernel_support.h"
 #include "source/ebpf/tier_programs.h"
 #include "spdlog/spdlog.h"
@@ -76,6 +78,13 @@ void DropObjectPages() {
   if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
+// Here the kernel's programs know this process by the same id as itself.
+bool InInitialPidNamespace() {
+  constexpr ino_t kInitial = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
+  struct stat status;
+  return stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitial;
+}
+
 constexpr const char* kLossReasons[TCP_LOSS_REASONS] = {
     "ring_buffer_full_start", "ring_buffer_full_close", "table_full", "storage_unavailable",
     "unseen_start",           "ring_buffer_full_process",
@@ -91,6 +100,8 @@ absl::StatusOr<std::unique_ptr<EbpfEventSource>> EbpfEventSource::Open(Tier tier
 
   std::unique_ptr<EbpfEventSource> source(new EbpfEventSource(tier));
   if (absl::Status loaded = source->Load(options); !loaded.ok()) return loaded;
+  if (options.leave_out_own && InInitialPidNamespace()) source->bpf_->bss->agent_tgid = getpid();
+  source->SetFilter(options.rules);
   if (absl::Status ring = source->OpenRing(); !ring.ok()) return ring;
   if (absl::Status attached = source->Attach(); !attached.ok()) return attached;
   // Loading held the kernel's whole type information, and read all of our object; give the memory back.
@@ -154,6 +165,7 @@ bool EbpfEventSource::TryLoad(const TierPrograms& tier, const Helpers& helpers, 
   bpf_->rodata->has_socket_cookie = helpers.cookie;
   bpf_->rodata->has_accept_hook = tier.has_accept_hook;
   bpf_->rodata->tells_existing = options.existing;
+  bpf_->rodata->leaves_out_own = options.leave_out_own;
   bpf_->rodata->active_timeout_ns = options.active_timeout.count();
   bpf_->rodata->wakeup_octets = options.ring_buffer_octets / kWakeupDivisor;
   bpf_->rodata->command_line_limit = std::min(options.command_line_octets, kLongestCommandLine);
@@ -357,6 +369,8 @@ tcp_counters ReadCounters(const bpf_map* map) {
     sum.events += one.events;
     sum.wakeups += one.wakeups;
     sum.rescued += one.rescued;
+    sum.filtered += one.filtered;
+    sum.own += one.own;
     for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) sum.lost[reason] += one.lost[reason];
   }
   return sum;
@@ -366,7 +380,11 @@ tcp_counters ReadCounters(const bpf_map* map) {
 
 SourceStats EbpfEventSource::stats() {
   const tcp_counters counters = ReadCounters(bpf_->maps.counters);
-  SourceStats result{.events = events_, .rescued = counters.rescued, .lost = {}};
+  SourceStats result{.events = events_,
+                     .rescued = counters.rescued,
+                     .filtered = counters.filtered,
+                     .own = counters.own,
+                     .lost = {}};
   for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) {
     result.lost.push_back({kLossReasons[reason], counters.lost[reason]});
   }
@@ -374,6 +392,22 @@ SourceStats EbpfEventSource::stats() {
   result.lost.push_back({"update_walk_failed", walks_failed_});
   return result;
 }
+
+void EbpfEventSource::SetFilter(const FilterRules& rules) {
+  const filter_rules wanted = KernelRulesOf(rules);
+  std::atomic_ref<uint32_t> in_use(const_cast<uint32_t&>(bpf_->bss->filter_in_use));
+  const uint32_t free = in_use.load() == 1 ? 2 : 1;
+  const uint32_t key = free - 1;
+  // Without rules all is told, and left out by the agent.
+  if (wanted.count == 0) return in_use.store(0);
+  if (bpf_map__update_elem(bpf_->maps.filters, &key, sizeof(key), &wanted, sizeof(wanted), BPF_ANY) != 0) {
+    spdlog::warn("the filter's rules do not act in the kernel, which said: {}", strerror(errno));
+    return in_use.store(0);
+  }
+  in_use.store(free);
+}
+
+std::optional<uint32_t> EbpfEventSource::own_pid() const { return bpf_->bss->agent_tgid; }
 
 uint64_t EbpfEventSource::wakeups() { return ReadCounters(bpf_->maps.counters).wakeups; }
 

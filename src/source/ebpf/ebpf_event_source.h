@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "sockflow/event_source.h"
+#include "sockflow/filter_rules.h"
 #include "source/ebpf/process_details.h"
 #include "source/ebpf/socket_walk.h"
 #include "source/ebpf/tier_programs.h"
@@ -36,6 +37,10 @@ class EbpfEventSource final : public EventSource {
     Duration active_timeout{};
     // Most octets of a process's command line that are told; 0: none.
     size_t command_line_octets = 0;
+    // Sessions that these certainly leave out are not told.
+    FilterRules rules = {};
+    // Nor are those of this process.
+    bool leave_out_own = false;
   };
 
   // Loads and attaches the programs of the tier. The error is one sentence that says why not.
@@ -48,6 +53,8 @@ class EbpfEventSource final : public EventSource {
   absl::Status Poll(Duration wait, absl::FunctionRef<void(const SessionEvent&)> deliver) override;
   void Wake() override;
   SourceStats stats() override;
+  void SetFilter(const FilterRules& rules) override;
+  std::optional<uint32_t> own_pid() const override;
   std::string description() const override;
 
   // Wakeups that the kernel half gave us so far.

@@ -19,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
 
 class ScriptedSource : public EventSource {
  public:
@@ -39,10 +40,12 @@ class ScriptedSource : public EventSource {
   void Wake() override { woken_ = true; }
   SourceStats stats() override { return {}; }
   std::string description() const override { return "scripted"; }
+  std::optional<uint32_t> own_pid() const override { return own; }
   bool finished() const override { return is_file_ && next_ == script_.size(); }
   bool can_wait() const override { return is_file_; }
 
   static inline std::vector<Duration> waits;
+  static inline std::optional<uint32_t> own;
 
  private:
   std::vector<std::vector<SessionEvent>> script_;
@@ -104,6 +107,15 @@ class LateEnricher : public Enricher {
   mutable int news_ = 1;
 };
 
+// Knows the user when the session is over.
+class HindsightEnricher : public Enricher {
+ public:
+  Enriched Enrich(Session& session) override {
+    session.user_name = session.ended == Time{} ? "" : "late";
+    return session.ended == Time{} ? Enriched::kLater : Enriched::kDone;
+  }
+};
+
 SessionEvent Event(SessionEvent::Kind kind, SessionId id) {
   SessionEvent event{.kind = kind, .id = id};
   event.at = event.started =
@@ -121,9 +133,11 @@ class PipelineTest : public ::testing::Test {
                                  Pipeline::Options options, Duration interval = seconds(60),
                                  bool is_file = false, size_t queue_octets = 8 << 20) {
     ScriptedSource::waits.clear();
+    ScriptedSource::own.reset();
     std::vector<std::unique_ptr<Enricher>> enrichers;
     enrichers.push_back(std::make_unique<NamingEnricher>());
     LateEnricher::gave_up.clear();
+    if (hindsight_) enrichers.push_back(std::make_unique<HindsightEnricher>());
     if (late_asks_ > 0) enrichers.push_back(std::make_unique<LateEnricher>(late_asks_));
     Exporters exporters;
     const Exporter::Options exporter{.interval = interval};
@@ -140,6 +154,7 @@ class PipelineTest : public ::testing::Test {
   }
 
   FarSide far_;
+  bool hindsight_ = false;
   int late_asks_ = 0;  // of a LateEnricher; 0: there is none
 };
 
@@ -235,6 +250,118 @@ TEST_F(PipelineTest, FilteredSessionsAreNotExported) {
        .duration = milliseconds(20)});
   ASSERT_TRUE(pipeline->Run().ok());
   EXPECT_THAT(Lines(far_), ElementsAre());
+}
+
+SessionEvent OwnedEvent(SessionEvent::Kind kind, SessionId id, uint32_t pid, const char* name) {
+  SessionEvent event = Event(kind, id);
+  event.process = Process{.pid = pid, .name = TaskName(name)};
+  event.attribution = Attribution::kCaller;
+  return event;
+}
+
+// What is chosen at the start holds until the end, whatever becomes known of the session.
+TEST_F(PipelineTest, ASessionIsChosenOnceForAllItsRecords) {
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1), OwnedEvent(SessionEvent::Kind::kConnect, 3, 7, "a")},
+                        {OwnedEvent(SessionEvent::Kind::kUpdate, 1, 7, "a")},
+                        {OwnedEvent(SessionEvent::Kind::kClose, 1, 7, "a"), Event(SessionEvent::Kind::kClose, 3)}},
+                       {.filter = {.rules = CompiledRules({.include = {{.process = {"a"}}}})},
+                        .duration = milliseconds(50)});
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("3 1 ada ", "3 2 ada "));
+}
+
+SessionEvent Started(SessionId id) { return OwnedEvent(SessionEvent::Kind::kConnect, id, 7, "a"); }
+SessionEvent Closed(SessionId id) { return OwnedEvent(SessionEvent::Kind::kClose, id, 7, "a"); }
+
+TEST_F(PipelineTest, NewRulesAreOfSessionsThatStartThen) {
+  auto pipeline = Make({{Started(1)},
+                        {Closed(1), Started(2)}},
+                       {.filter = {.rules = CompiledRules({.exclude = {{.user = {"bob"}}}})},
+                        .reload =
+                            [](Exporters&, SessionFilter& filter, EventSource&) {
+                              filter.rules = CompiledRules({.exclude = {{.user = {"ada"}}}});
+                            },
+                        .duration = milliseconds(50)});
+  pipeline->Reload();
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1 ada ", "1 2 ada "));
+}
+
+TEST_F(PipelineTest, ByWhatEnrichersTell) {
+  const std::vector<std::vector<SessionEvent>> script = {
+      {Started(1), Closed(1)}};
+  auto without = Make(script, {.filter = {.rules = CompiledRules({.exclude = {{.user = {"ada"}}}})},
+                               .duration = milliseconds(30)});
+  ASSERT_TRUE(without->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre());
+  auto with = Make(script, {.filter = {.rules = CompiledRules({.include = {{.user = {"ada"}}}})},
+                            .duration = milliseconds(30)});
+  ASSERT_TRUE(with->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1 ada ", "1 2 ada "));
+}
+
+// Session 1 is over before its facts are there, 3 is not.
+TEST_F(PipelineTest, RecordsThatWaitAreChosenWithTheirFacts) {
+  for (const bool include : {true, false}) {
+    late_asks_ = 6;
+    const FilterRule rule{.user = {"late"}};
+    auto pipeline = Make(
+        {{Started(1), Closed(1),
+          Started(3)},
+         {},
+         {},
+         {},
+         {Closed(3)}},
+        {.filter = {.rules = CompiledRules(include ? FilterRules{.include = {rule}}
+                                                   : FilterRules{.exclude = {rule}})},
+         .duration = milliseconds(300)},
+        Duration::zero());
+    ASSERT_TRUE(pipeline->Run().ok());
+    if (include) {
+      EXPECT_THAT(Lines(far_), UnorderedElementsAre("1 1 late ", "1 2 late ", "3 1 late ", "3 2 late "));
+    } else {
+      EXPECT_THAT(Lines(far_).size(), 4u) << "nothing more";
+    }
+  }
+}
+
+// Whether the end leaves with the start, or later, or the start did not wait at all.
+TEST_F(PipelineTest, FactsThatComeAfterTheStartChangeNothing) {
+  hindsight_ = true;
+  const FilterRule rule{.user = {"late"}};
+  for (const Duration wait : {Duration::zero(), Duration(1), Duration(seconds(1))}) {
+    auto pipeline = Make({{Started(1)}, {Closed(1)}},
+                         {.filter = {.rules = CompiledRules({.include = {rule}})},
+                          .held = {.wait = wait},
+                          .duration = milliseconds(30)});
+    ASSERT_TRUE(pipeline->Run().ok());
+    EXPECT_THAT(Lines(far_), ElementsAre()) << wait.count();
+  }
+  auto pipeline = Make({{Started(1)}, {Closed(1)}},
+                       {.filter = {.rules = CompiledRules({.exclude = {rule}})},
+                        .held = {.wait = Duration(1)},
+                        .duration = milliseconds(30)});
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1  ", "1 2 late "));
+}
+
+TEST_F(PipelineTest, SessionsOfItsOwnAreLeftOut) {
+  auto pipeline = Make({{OwnedEvent(SessionEvent::Kind::kConnect, 1, 42, "a"),
+                         OwnedEvent(SessionEvent::Kind::kConnect, 2, 43, "b")},
+                        {Event(SessionEvent::Kind::kClose, 1), Event(SessionEvent::Kind::kClose, 2)}},
+                       {.own_pid = 42, .duration = milliseconds(30)});
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("2 1 ada ", "2 2 ada "));
+}
+
+// In a PID namespace the source knows this process by another id.
+TEST_F(PipelineTest, TheSourceKnowsItsOwnIdBetter) {
+  auto pipeline = Make({{OwnedEvent(SessionEvent::Kind::kConnect, 1, 42, "a"),
+                         OwnedEvent(SessionEvent::Kind::kConnect, 2, 43, "b")}},
+                       {.own_pid = 42, .duration = milliseconds(30)});
+  ScriptedSource::own = 43;
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1 ada "));
 }
 
 }  // namespace

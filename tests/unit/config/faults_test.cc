@@ -18,11 +18,18 @@ std::string FaultsOf(std::string_view text) {
 }
 
 constexpr std::string_view kTopKeys =
-    "interface, bpf, collector, collectors, capture, process, exporter, kubernetes or log";
+    "interface, bpf, filter, collector, collectors, capture, process, exporter, kubernetes or log";
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
     "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
     "shutdown_seconds, active_timeout_seconds, statistics_seconds, domain_name, pen or first_sequence";
+
+constexpr std::string_view kRuleKeys =
+    "process, executable, user, container, pod_namespace, address, local_address, remote_address, port, "
+    "local_port, remote_port, direction, loopback";
+constexpr std::string_view kRuleKeysOr =
+    "process, executable, user, container, pod_namespace, address, local_address, remote_address, port, "
+    "local_port, remote_port, direction or loopback";
 
 constexpr std::string_view kListRule =
     "a list of URLs, of maps with url, or of groups with policy and collectors";
@@ -79,6 +86,56 @@ const Case kCases[] = {
      "labels, such as app.kubernetes.io/name"},
     {"UnknownPodSource", "kubernetes: {source: etcd}\n",
      "t.yaml:1: kubernetes.source: \"etcd\" is not known; allowed is api or kubelet"},
+    {"RuleWithUnknownKey", "filter:\n  exclude:\n    - {port: 80, poort: 81}\n",
+     "t.yaml:3: filter.exclude.poort: unknown key (did you mean port?); allowed in filter.exclude are " +
+         std::string(kRuleKeysOr)},
+    {"RuleIsAValue", "filter:\n  include: [nginx]\n",
+     "t.yaml:2: filter.include: a single value where a rule belongs; allowed is a map of the keys " +
+         std::string(kRuleKeys)},
+    {"RuleIsEmpty", "filter:\n  include:\n    - port: 80\n    - {}\n",
+     "t.yaml:4: filter.include: nothing where a rule belongs; allowed is a map of the keys " +
+         std::string(kRuleKeys)},
+    {"RulesAreAMap", "filter:\n  include: {port: 80}\n",
+     "t.yaml:2: filter.include: a map where a list belongs; allowed is a list of maps of the keys of a rule"},
+    {"FilterIsAList", "filter:\n  - port: 80\n",
+     "t.yaml:1: filter: a list where a section belongs; allowed are, indented below it, the keys include, "
+     "exclude"},
+    {"RuleIsNoSection", "filter: {rule: {port: 80}}\n",
+     "t.yaml:1: filter.rule: unknown key; allowed in filter are include or exclude"},
+    {"RulePortOutOfRange", "filter:\n  include:\n    - port: [80, 70000]\n",
+     "t.yaml:3: filter.include.port: \"70000\" is neither; allowed is one or a list [...] of a port or a range "
+     "such as 8000-8010, from 1 to 65535"},
+    {"RulePortsBackwards", "filter: {exclude: [{local_port: 90-80}]}\n",
+     "t.yaml:1: filter.exclude.local_port: \"90-80\" is neither; allowed is one or a list [...] of a port or a "
+     "range such as 8000-8010, from 1 to 65535"},
+    {"RuleAddressIsAName", "filter: {exclude: [{address: db.example}]}\n",
+     "t.yaml:1: filter.exclude.address: \"db.example\" is neither; allowed is one or a list [...] of an IP "
+     "address or a network such as 192.0.2.0/24 or 2001:db8::/32"},
+    {"RuleNetworkHasBitsOfHosts", "filter: {include: [{remote_address: 10.1.2.3/8}]}\n",
+     "t.yaml:1: filter.include.remote_address: \"10.1.2.3/8\" has bits beyond its length; allowed are the "
+     "address 10.1.2.3 or the network 10.0.0.0/8"},
+    {"RuleProcessIsCutByTheKernel", "filter: {include: [{process: kube-controller-manager}]}\n",
+     "t.yaml:1: filter.include.process: \"kube-controller-manager\" is longer than a name of a process, of "
+     "which the kernel keeps 15 octets; allowed is \"kube-controller\", or the path as executable"},
+    {"RuleExecutableIsRelative", "filter: {include: [{executable: bin/sh}]}\n",
+     "t.yaml:1: filter.include.executable: \"bin/sh\" is not absolute; allowed is one or a list [...] of "
+     "absolute paths; * and ? are wildcards"},
+    {"RuleContainerIsShort", "filter: {include: [{container: [\"abc\"]}]}\n",
+     "t.yaml:1: filter.include.container: \"abc\" is no id of a container; allowed is one or a list [...] of "
+     "ids of containers, or how they begin: 4 to 64 hexadecimal digits"},
+    {"RuleUidOutOfRange", "filter: {include: [{user: 4294967295}]}\n",
+     "t.yaml:1: filter.include.user: \"4294967295\" is no uid; allowed is one or a list [...] of names of "
+     "users, or uids"},
+    {"RuleNamespaceInUpperCase", "filter: {include: [{pod_namespace: Default}]}\n",
+     "t.yaml:1: filter.include.pod_namespace: \"Default\" cannot be such a name; allowed is one or a list "
+     "[...] of namespaces of Kubernetes; * and ? are wildcards"},
+    {"RuleDirectionOfElsewhere", "filter: {include: [{direction: inbound}]}\n",
+     "t.yaml:1: filter.include.direction: \"inbound\" is not known; allowed is active or passive"},
+    {"RuleValueTwice", "filter: {include: [{port: [80, 80]}]}\n",
+     "t.yaml:1: filter.include.port: \"80\" given twice; allowed is once"},
+    {"RuleWithoutValue", "filter:\n  include:\n    - process:\n",
+     "t.yaml:3: filter.include.process: is empty; allowed is one or a list [...] of names of processes; * and "
+     "? are wildcards"},
     {"WordWhereNumber", "collector:\n  port: abc\n",
      "t.yaml:2: collector.port: \"abc\" is not a whole number; allowed is a whole number from 1 to "
      "65535"},

@@ -35,7 +35,8 @@ TEST(KeysTest, EveryRowIsWhole) {
     EXPECT_EQ(key.shortest < key.longest, key.type == Type::kSeconds) << key.name;
     // Each value goes to one place, and a collector's keys to a collector.
     const bool is_group = key.type == Type::kItems || key.name == kPolicyKey;
-    EXPECT_EQ((key.set != nullptr) + (key.set_collector != nullptr) + (key.set_endpoint != nullptr),
+    EXPECT_EQ((key.set != nullptr) + (key.set_collector != nullptr) + (key.set_endpoint != nullptr) +
+                  (key.set_rule != nullptr),
               is_group ? 0 : 1)
         << key.name;
     EXPECT_TRUE(is_group || (key.set == nullptr) == IsOfItem(key.name)) << key.name;
@@ -112,7 +113,7 @@ TEST(ExampleTest, ParsesToTheDefaults) {
 TEST(ExampleTest, NamesEveryKeyWithItsDefaultAndFitsTheScreen) {
   const std::string text = ExampleConfig();
   for (const Key& key : Keys()) {
-    if (key.name.starts_with("collectors.")) {
+    if (IsOfItem(key.name)) {
       EXPECT_NE(text.find(fmt::format("# {}:\n", key.name)), text.npos) << key.name;
       continue;
     }
