@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The start of passive sessions: inet_csk_accept(), or the first read in the tracepoint tier.
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,6 +76,9 @@ TEST_F(InetCskAcceptTest, NeverAcceptedIsTheListenersAndMarked) {
     const int fd = Listen(Family::kV4, &listening_port);
     Require(write(report[1], &listening_port, sizeof(listening_port)) > 0, "report");
     connected.Wait();
+    // The last segment of the handshake may still be on its way.
+    pollfd queue = {.fd = fd, .events = POLLIN, .revents = 0};
+    Require(poll(&queue, 1, 10'000) == 1, "poll for a session to accept");
     close(fd);
     return 0;
   });

@@ -116,6 +116,8 @@ void LeaveUnaccepted(size_t family) {
   uint16_t port;
   const int listener = Listen(kFamilies[family], &port);
   Session session = ConnectTo(family, port);
+  // What comes for it is sent when the handshake is over at the other end, too.
+  WaitReadable(listener);
   session.Send(10);
   close(listener);
   session.ReceiveReset();

@@ -67,6 +67,11 @@ Address Read(const sockaddr_storage& address) {
   return {text, ntohs(v6.sin6_port)};
 }
 
+void WaitReadable(int fd) {
+  pollfd wanted = {.fd = fd, .events = POLLIN, .revents = 0};
+  Require(poll(&wanted, 1, 10'000) == 1, "poll");
+}
+
 Session::Session(int fd, bool active, uint8_t family, double start_min, double start_max)
     : fd_(fd), active_(active), family_(family), start_min_(start_min), start_max_(start_max) {
   sockaddr_storage address;
@@ -118,11 +123,6 @@ void Session::ReceiveError(int error) {
 }
 
 void Session::ReceiveReset() { ReceiveError(ECONNRESET); }
-
-void Session::WaitReadable() {
-  pollfd wanted = {.fd = fd_, .events = POLLIN, .revents = 0};
-  Require(poll(&wanted, 1, 10'000) == 1, "poll for a reply");
-}
 
 void Session::ShutDown() { Require(shutdown(fd_, SHUT_WR) == 0, "shutdown"); }
 

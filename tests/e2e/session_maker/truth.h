@@ -37,6 +37,9 @@ struct Address {
 // v4-mapped addresses as IPv4: on the wire they are.
 Address Read(const sockaddr_storage& address);
 
+// For an octet, an end, an error, or a session to accept.
+void WaitReadable(int fd);
+
 // One connected socket and what went through it.
 class Session {
  public:
@@ -59,7 +62,7 @@ class Session {
   // Waits for the end by such an error.
   void ReceiveError(int error);
   void ReceiveReset();
-  void WaitReadable();
+  void WaitReadable() { sockflow::testing::WaitReadable(fd_); }
   void ShutDown();
   void Close();
   void Reset();
