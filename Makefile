@@ -11,7 +11,7 @@ LABELS ?= .
 # Kernels of `make test-kernels`, names of tests/vm/kernels.
 KERNELS ?= 5.10;6.1;6.12;newest
 
-.PHONY: help build static run test test-slow test-static test-kernels fuzz bench clean
+.PHONY: help build static run test test-slow test-static test-kernels test-kubernetes fuzz bench clean
 
 help:
 	@echo 'make build            build $(BUILD)/sockflow'
@@ -21,6 +21,7 @@ help:
 	@echo 'make test-slow        build; run the tests that take longer'
 	@echo 'make test-static      build it; run it in an empty root, here and on an old kernel'
 	@echo 'make test-kernels      the kernel tests on every kernel of tests/vm/kernels for this architecture'
+	@echo 'make test-kubernetes   build Kubernetes the first time (minutes); pods of a real API server and node'
 	@echo 'make fuzz [SECONDS=n] give what comes from outside strange inputs, each target for n seconds (20)'
 	@echo 'make bench            build; print the figures of cost and speed'
 
@@ -41,7 +42,7 @@ static:
 run: build
 	packaging/try.sh $(BUILD)/sockflow $(SECONDS)
 
-test: CHOICE = -L '$(LABELS)' -LE '^(slow|static)$$'
+test: CHOICE = -L '$(LABELS)' -LE '^(slow|static|kubernetes)$$'
 test-slow: CHOICE = -L slow
 test test-slow:
 	packaging/dependencies.sh build test
@@ -61,6 +62,13 @@ test-kernels:
 	cmake --build $(BUILD) -j $(JOBS) --target kernel_test
 	ctest --test-dir $(BUILD) --output-on-failure -R '^vm_[0-9n]'
 	cmake -S . -B $(BUILD) -DSOCKFLOW_VM_KERNELS=
+
+# What it builds stays in $(BUILD)/kubernetes. --verbose: it has figures to tell.
+test-kubernetes:
+	packaging/dependencies.sh build test kubernetes
+	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON
+	cmake --build $(BUILD) -j $(JOBS) --target sockflow
+	ctest --test-dir $(BUILD) --verbose -L '^kubernetes$$'
 
 # Clang has the fuzzer, so it has a build of its own; what it finds is left in it.
 fuzz:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that the named purposes need: build, static, test, bench. Without root
+# Installs the Debian packages that the named purposes need: build, static, test, kubernetes, bench. Without root
 # it says which are missing. Changes nothing else of the machine.
 set -eu
 
@@ -16,10 +16,13 @@ packages_for() {
       echo libgtest-dev libgmock-dev python3 tshark nfdump \
         pmacct libfixbuf-tools python3-venv golang-go ca-certificates \
         qemu-system-x86 busybox-static libclang-rt-dev runc ;;
+    kubernetes)
+      echo etcd-server golang-go ca-certificates containerd containernetworking-plugins runc busybox-static \
+        iproute2 util-linux ;;
     bench)
       echo libfixbuf-dev bpftrace tcpdump softflowd ;;
     *)
-      echo "usage: $0 build|static|test|bench ..." >&2
+      echo "usage: $0 build|static|test|kubernetes|bench ..." >&2
       exit 2 ;;
   esac
 }
@@ -43,8 +46,16 @@ apt-get update -qq
 # shellcheck disable=SC2086  # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
 
-# The tests start its programs themselves; Debian's package would watch this host from now on.
+# The tests start its programs themselves; Debian's package would watch this host, or serve it, from now on.
 case " $missing " in
   *' pmacct '*)
     [ ! -d /run/systemd/system ] || systemctl --quiet disable --now nfacctd pmacctd sfacctd uacctd ;;
+esac
+case " $missing " in
+  *' etcd-server '*)
+    [ ! -d /run/systemd/system ] || systemctl --quiet disable --now etcd ;;
+esac
+case " $missing " in
+  *' containerd '*)
+    [ ! -d /run/systemd/system ] || systemctl --quiet disable --now containerd ;;
 esac

@@ -43,9 +43,10 @@ class PodCgroup:
 
     def __init__(self, uid):
         name = uid.replace('-', '_')
-        self._top = unified_hierarchy() / f'sockflow-test-{os.getpid()}'
+        self.container = uuid.uuid4().hex * 2
+        self._top = unified_hierarchy() / f'sockflow-test-{os.getpid()}-{name}'
         self.path = (self._top / 'kubepods.slice' / 'kubepods-besteffort.slice' /
-                     f'kubepods-besteffort-pod{name}.slice' / f'cri-containerd-{uuid.uuid4().hex * 2}.scope')
+                     f'kubepods-besteffort-pod{name}.slice' / f'cri-containerd-{self.container}.scope')
         self.path.mkdir(parents=True)
 
     def __enter__(self):

@@ -18,7 +18,7 @@ from programs import check, free_udp_port, make_session, own_address
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'interop'))
 import tls_certificates  # noqa: E402
 
-SECONDS = 20
+SECONDS = 60
 HERE, THERE = own_address(0), own_address(1)
 NO_LOSS = re.compile('lost by reason: nothing')
 
@@ -233,12 +233,14 @@ class Watched:
 
     def __init__(self, test, url, ready, keys):
         self._port, self._output = free_udp_port(), test.file()
-        keys = {'token_file': test.file('right\n'), 'ca_file': test.certificates.authority.certificate, **keys}
+        self._records, self._read = [], 0  # so many octets of the output
+        keys = {'node_name': NODE, 'token_file': test.file('right\n'),
+                'ca_file': test.certificates.authority.certificate, **keys}
         lines = ''.join(f'  {key}: {json.dumps(str(v) if isinstance(v, pathlib.Path) else v)}\n'
                         for key, v in keys.items())
-        config = ('exporter:\n  interval_seconds: 0\n'
+        config = ('exporter:\n  interval_seconds: 0\n  pen: 32473\n'
                   f'collectors:\n  - url: udp://127.0.0.1:{self._port}\n    profile: full\n'
-                  f'kubernetes:\n  enabled: true\n  api_server: {url}\n  node_name: {NODE}\n{lines}')
+                  f'kubernetes:\n  enabled: true\n  api_server: {url}\n{lines}')
         self._collector = test.sockflow.collector(self._port, self._output)
         try:
             self._agent = test.sockflow.agent(config=config)
@@ -258,13 +260,21 @@ class Watched:
     def __getattr__(self, name):
         return getattr(self._agent, name)
 
+    def all_records(self):
+        with open(self._output, 'rb') as output:
+            output.seek(self._read)
+            octets = output.read()
+        whole = octets[:octets.rfind(b'\n') + 1]
+        self._read += len(whole)
+        # Each is read once: there may be those of many others.
+        self._records += [json.loads(line) for line in whole.splitlines()]
+        return self._records
+
     def records(self, ports, count):
         """Those of a session, so many."""
         deadline = time.monotonic() + SECONDS
         while True:
-            lines = self._output.read_text().split('\n')[:-1]
-            records = [json.loads(line) for line in lines]
-            ours = [r for r in records
+            ours = [r for r in self.all_records()
                     if (r.get('sourceTransportPort'), r.get('destinationTransportPort')) == ports]
             if len(ours) == count:
                 return ours
@@ -273,10 +283,14 @@ class Watched:
 
     def pods(self, source, destination):
         """The pods that a new session's records tell of: those at its source, and at its destination."""
-        ours = self.records(make_session(host=destination, source=source), 4)
         # Of this process, which is in no pod: each socket tells of the other end.
-        return (''.join({r.get('sourcePodName', '') for r in ours}),
-                ''.join({r.get('destinationPodName', '') for r in ours}))
+        return tuple(''.join(names) for names in self.pods_of(make_session(host=destination, source=source)))
+
+    def pods_of(self, ports):
+        """What the records of a session between two sockets of this host name at its source, and at its
+        destination."""
+        ours = self.records(ports, 4)
+        return ({r.get('sourcePodName', '') for r in ours}, {r.get('destinationPodName', '') for r in ours})
 
     def wait_for_pods(self, *names):
         deadline = time.monotonic() + SECONDS

@@ -28,12 +28,13 @@ def need(program, package):
     return found
 
 
-def _run(arguments, what, **options):
+def run(arguments, what, seconds=TIMEOUT, **options):
+    """What the command says; without it the test is skipped, and told why."""
     try:
         done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True,
-                              timeout=TIMEOUT, **options)
+                              timeout=seconds, **options)
     except subprocess.TimeoutExpired:
-        programs.skip(f'{what} cannot be had within {TIMEOUT} s; run the test again, what has come '
+        programs.skip(f'{what} cannot be had within {seconds} s; run the test again, what has come '
                       'so far is kept')
     if done.returncode != 0:
         programs.skip(f'{what} cannot be had; it needs the network, or GOPROXY or PIP_INDEX_URL of '
@@ -55,12 +56,12 @@ def _go(environment):
     """A `go` that is new enough for GOFLOW2."""
     go = need('go', 'golang-go')
     # "go version go1.19.8 linux/amd64"
-    version = _run([go, 'version'], 'go', env=environment).split()[2]
+    version = run([go, 'version'], 'go', env=environment).split()[2]
     if tuple(int(n) for n in version.removeprefix('go').split('.')[:2]) >= GO_MAJOR_MINOR:
         return go
-    arch = _run([go, 'env', 'GOARCH'], 'go', env=environment).strip()
-    module = _run([go, 'mod', 'download', '-json', GO_TOOLCHAIN.format(arch=arch)],
-                  'a newer Go', env=environment)
+    arch = run([go, 'env', 'GOARCH'], 'go', env=environment).strip()
+    module = run([go, 'mod', 'download', '-json', GO_TOOLCHAIN.format(arch=arch)],
+                 'a newer Go', env=environment)
     root = pathlib.Path(json.loads(module)['Dir'])
     _make_toolchain_run(root)
     return root / 'bin/go'
@@ -77,7 +78,7 @@ def goflow2(folder):
                        # Else "rm -r build" fails.
                        'GOFLAGS': '-modcacherw'}
         environment.pop('GOROOT', None)
-        _run([_go(environment), 'install', GOFLOW2], 'goflow2', cwd=folder, env=environment)
+        run([_go(environment), 'install', GOFLOW2], 'goflow2', cwd=folder, env=environment)
         # The program is enough.
         for unneeded in ('mod', 'cache'):
             shutil.rmtree(folder / unneeded, ignore_errors=True)
@@ -89,8 +90,8 @@ def python_netflow(folder):
     environment = pathlib.Path(folder).resolve() / PYTHON_NETFLOW.replace('==', '-')
     python = environment / 'bin/python3'
     if not (environment / 'complete').exists():
-        _run([sys.executable, '-m', 'venv', '--clear', environment],
-             'a virtual environment of Python (apt-get install python3-venv)')
-        _run([python, '-m', 'pip', 'install', '--no-deps', PYTHON_NETFLOW], 'python-netflow')
+        run([sys.executable, '-m', 'venv', '--clear', environment],
+            'a virtual environment of Python (apt-get install python3-venv)')
+        run([python, '-m', 'pip', 'install', '--no-deps', PYTHON_NETFLOW], 'python-netflow')
         (environment / 'complete').touch()
     return python

@@ -242,16 +242,20 @@ PodWatch::Next PodWatch::Watch() {
   const auto begin = client_->Now();
   const ApiClient::Answer answer = Get(path, time + kWatchGrace, body);
   body.Finish();
-  const bool worked = body.events() > 0 || client_->Now() - begin >= kShortestWatch;
+  const bool worked =
+      body.events() > 0 || (!body.error() && client_->Now() - begin >= kShortestWatch);
   const bool ended_in_order = IsWhole(answer) && body.complete();
-  if (ended_in_order && worked) {
+  if (worked && answer.http_status == kOk) {
     backoff_ = options_.first_backoff;
-    return Next::kWatch;
+    was_forgotten_ = false;
   }
+  if (ended_in_order && worked) return Next::kWatch;
   if (absl::IsCancelled(answer.status)) return Next::kStop;
   ++watch_restarts_;
-  if (body.events() > 0) backoff_ = options_.first_backoff;
   if (IsGone(answer) || (body.error() && body.error()->error_code == kGone)) {
+    // The server is there and says what to do: what was waited before, for it to come back, is of no
+    // account. But it may say so each time.
+    if (!std::exchange(was_forgotten_, true)) backoff_ = options_.first_backoff;
     spdlog::info("kubernetes: the server has forgotten where the watch was (410): pods are listed again");
     return Backoff({}, Next::kFreshList);
   }

@@ -103,6 +103,7 @@ class PodWatch {
   std::string complaint_;
   Clock::time_point next_complaint_ = Clock::time_point::min();
   bool in_trouble_ = true;  // until the first success
+  bool was_forgotten_ = false;  // 410, and no watch that worked since then
 
   // Made by the thread, for others.
   mutable std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,12 +57,15 @@ struct ApiLog {
 };
 
 // Answers from a script; when that is over, the client is stopped. Its clock moves only by what it does.
+// Who looks at that clock again and again, but is done or neither asks nor waits, gets an exception: the
+// test fails then, where it would go on for ever.
 class FakeApi final : public ApiClient {
  public:
   FakeApi(std::deque<Reply> script, ApiLog& log) : script_(std::move(script)), log_(log) {}
 
   Answer Get(const Request& request, Body& body) override {
     if (script_.empty() || stopped_) return {.status = absl::CancelledError("stopped")};
+    looks_ = 0;
     log_.paths.push_back(request.path);
     log_.tokens.push_back(request.token);
     const Reply reply = std::move(script_.front());
@@ -84,19 +88,26 @@ class FakeApi final : public ApiClient {
   }
   bool WaitUntil(Clock::time_point deadline) override {
     if (stopped_) return false;
+    looks_ = 0;
     if (std::exchange(hurry_, false)) return true;
     log_.waits.push_back(std::chrono::round<std::chrono::milliseconds>(deadline - now_));
     now_ = deadline;
     return true;
   }
-  Clock::time_point Now() override { return now_; }
+  Clock::time_point Now() override {
+    if (++looks_ > kMostLooks) throw std::runtime_error("looks at the clock, and does not end");
+    return now_;
+  }
   void Hurry() override { hurry_ = true; }
   void Stop() override { stopped_ = true; }
 
  private:
+  static constexpr int kMostLooks = 1000;
+
   std::deque<Reply> script_;
   ApiLog& log_;
   Clock::time_point now_ = Clock::time_point(std::chrono::hours(1));
+  int looks_ = 0;  // at the clock, since the last question or wait
   bool hurry_ = false;
   bool stopped_ = false;
 };

@@ -148,6 +148,20 @@ TEST_F(PodWatchTest, AListThatGoesWellIsNoReasonToHurryWithAWatchThatDoesNot) {
   EXPECT_THAT(log_.waits, ElementsAre(milliseconds(500), seconds(1), seconds(2)));
 }
 
+TEST_F(PodWatchTest, AServerThatForgotWhileItWasAwayIsAskedSoon) {
+  const Reply list{.body = {ListJson({})}}, away{.status = 0, .broken = kBroken}, gone{.status = 410};
+  Run({list, {.body = {BookmarkJson("11")}, .broken = kBroken}, away, away, away, gone, list,
+       {.body = {BookmarkJson("12")}, .broken = kBroken}});
+  EXPECT_THAT(log_.waits, ElementsAre(milliseconds(500), seconds(1), seconds(2), seconds(4), milliseconds(500),
+                                      milliseconds(500)));
+}
+
+TEST_F(PodWatchTest, AWatchWithoutNewsIsOneThatWorked) {
+  const Reply away{.status = 0, .broken = kBroken};
+  Run({{.body = {ListJson({})}}, away, away, {.takes = seconds(60), .broken = kBroken}});
+  EXPECT_THAT(log_.waits, ElementsAre(milliseconds(500), seconds(1), milliseconds(500)));
+}
+
 TEST_F(PodWatchTest, OtherErrorsOfAWatchGoOnFromTheSameVersion) {
   Run({{.body = {ListJson({})}},
        {.body = {EventJson("ERROR", R"({"code":500,"message":"etcd is away"})")}},
