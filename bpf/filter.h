@@ -38,46 +38,34 @@ enum filter_facts {
 };
 
 /*
- * Without a branch, of which the verifier would follow both ways for each value: a difference is negative, and
- * its sign stays in what is or-ed, exactly where the port is outside. Then all of them are negative.
+ * Truth is a sign here, negative is true: with & and | there is no branch, of which the verifier would follow
+ * both ways for each value and each rule. (0 - x is negative for every x but 0.) Loops stay loops: unrolled they
+ * would need more of the stack than the walks over sockets leave.
  */
-static __always_inline bool has_port(const struct filter_ports *ports, __s64 port)
+static __always_inline __s64 is_set(__u32 bits)
 {
-	__s64 outside = -1;
-
-#pragma unroll
-	for (int i = 0; i < SOCKFLOW_FILTER_VALUES; i++)
-		outside &= (port - ports->first[i]) | (ports->last[i] - port);
-	return outside >= 0;
+	return 0 - (__s64)bits;
 }
 
-static __always_inline bool has_uid(const __u32 *uids, __u32 uid)
+/* A difference is negative exactly where the port is outside. */
+static __always_inline __s64 is_outside(const struct filter_ports *ports, __s64 port)
 {
-	__s64 other = -1;
+	__s64 result = -1;
 
-	/* 0 - x is negative for every x but 0. */
-#pragma unroll
+#pragma nounroll
 	for (int i = 0; i < SOCKFLOW_FILTER_VALUES; i++)
-		other &= 0 - (__s64)(uids[i] ^ uid);
-	return other >= 0;
+		result &= (port - ports->first[i]) | (ports->last[i] - port);
+	return result;
 }
 
-static __always_inline bool may_match(const struct filter_rule *rule, __u16 local_port, __u16 remote_port,
-				      __u32 uid, __u32 facts)
+static __always_inline __s64 is_none_of(const __u32 *uids, __u32 uid)
 {
-	__u32 keys = rule->keys;
+	__s64 result = -1;
 
-	if (keys & (facts & FACT_PASSIVE ? FILTER_ACTIVE : FILTER_PASSIVE))
-		return false;
-	if (keys & (facts & FACT_LOOPBACK ? FILTER_NO_LOOPBACK : FILTER_LOOPBACK))
-		return false;
-	if (keys & FILTER_PORT && !has_port(&rule->port, local_port) && !has_port(&rule->port, remote_port))
-		return false;
-	if (keys & FILTER_LOCAL_PORT && !has_port(&rule->local_port, local_port))
-		return false;
-	if (keys & FILTER_REMOTE_PORT && !has_port(&rule->remote_port, remote_port))
-		return false;
-	return !(keys & FILTER_UID && facts & FACT_UID && !has_uid(rule->uids, uid));
+#pragma nounroll
+	for (int i = 0; i < SOCKFLOW_FILTER_VALUES; i++)
+		result &= is_set(uids[i] ^ uid);
+	return result;
 }
 
 /*
@@ -88,7 +76,11 @@ __noinline int rules_leave_out(__u32 in_use, __u32 ports, __u32 uid, __u32 facts
 {
 	__u32 key = in_use - 1;
 	struct filter_rules *rules = bpf_map_lookup_elem(&filters, &key);
-	bool is_included = false;
+	__u32 local_port = ports >> 16, remote_port = ports & 0xffff;
+	__u32 other_keys = (facts & FACT_PASSIVE ? FILTER_ACTIVE : FILTER_PASSIVE) |
+			   (facts & FACT_LOOPBACK ? FILTER_NO_LOOPBACK : FILTER_LOOPBACK);
+	__u32 known = facts & FACT_UID ? FILTER_UID : 0, not_known = known ^ FILTER_UID;
+	__s64 is_included = 0, is_excluded = 0;
 
 	if (!rules)
 		return false;
@@ -96,15 +88,17 @@ __noinline int rules_leave_out(__u32 in_use, __u32 ports, __u32 uid, __u32 facts
 		if (i >= rules->count)
 			break;
 		const struct filter_rule *rule = &rules->rules[i];
+		__s64 may_match = ~(is_set(rule->keys & other_keys) |
+				    (is_outside(&rule->port, local_port) &
+				     is_outside(&rule->port, remote_port)) |
+				    is_outside(&rule->local_port, local_port) |
+				    is_outside(&rule->remote_port, remote_port) |
+				    (is_set(rule->keys & known) & is_none_of(rule->uids, uid)));
 
-		if (!may_match(rule, ports >> 16, ports & 0xffff, uid, facts))
-			continue;
-		if (!rule->excludes)
-			is_included = true;
-		else if (!(rule->keys & FILTER_UID) || facts & FACT_UID)
-			return true;
+		is_included |= may_match & ~is_set(rule->excludes);
+		is_excluded |= may_match & is_set(rule->excludes) & ~is_set(rule->keys & not_known);
 	}
-	return rules->includes && !is_included;
+	return is_excluded < 0 || (rules->includes && is_included >= 0);
 }
 
 static __always_inline bool is_loopback_v4(__be32 address)

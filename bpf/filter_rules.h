@@ -27,7 +27,10 @@ enum filter_keys {
 	FILTER_NO_LOOPBACK = 1 << 7,
 };
 
-/* From the first to the last, both of them in it. Those that are not used hold nothing: 1 to 0. */
+/*
+ * From the first to the last, both of them in it. Those that are not used hold nothing: 1 to 0. Of a key that a
+ * rule does not have the first holds all.
+ */
 struct filter_ports {
 	__u16 first[SOCKFLOW_FILTER_VALUES];
 	__u16 last[SOCKFLOW_FILTER_VALUES];

@@ -111,8 +111,8 @@ constexpr Key kKeys[] = {
               "when one of its values does. What is not known of a session matches nothing. Of the\n"
               "wildcards * stands for any characters, / among them, and ? for one octet.\n"
               "A session is chosen as it starts, for all of its records. Rules of ports, uids,\n"
-              "direction and loopback alone cost least: they act in the kernel (but in the tier\n"
-              "pcap). Sessions of sockflow itself are never exported."},
+              "direction and loopback alone cost least: they act in the kernel (not in the tier\n"
+              "pcap). Sessions of sockflow's own process are never exported."},
     {.name = kExcludeKey,
      .type = Type::kItems,
      .default_value = "[]",
@@ -139,7 +139,8 @@ constexpr Key kKeys[] = {
      .read = ReadUser,
      .may_be_single = true,
      .set_rule = [](FilterRule& r, const Value& v) { r.user = v.names; },
-     .prose = "The user of the process. A uid acts in the kernel, a name does not."},
+     .prose = "The user of the process. A uid acts in the kernel, a name does not, and names of a\n"
+              "directory (LDAP) not for the first sessions of a user: they are asked for meanwhile."},
     {.name = "filter.rule.container",
      .type = Type::kNames,
      .text_rule = "ids of containers, or how they begin: 4 to 64 hexadecimal digits",

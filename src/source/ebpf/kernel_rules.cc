@@ -52,6 +52,8 @@ KernelRule KernelRuleOf(const FilterRule& from, bool excludes) {
   rule.excludes = excludes;
   for (filter_ports* ports : {&rule.port, &rule.local_port, &rule.remote_port}) {
     std::ranges::fill(ports->first, uint16_t{1});
+    ports->first[0] = 0;
+    ports->last[0] = 0xFFFF;
   }
   std::ranges::fill(rule.uids, kNobody);
   if (from.direction) rule.keys |= *from.direction == Direction::kActive ? FILTER_ACTIVE : FILTER_PASSIVE;

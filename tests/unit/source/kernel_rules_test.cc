@@ -20,6 +20,9 @@ TEST(KernelRulesTest, CheapKeysGoToTheKernel) {
   EXPECT_EQ(include.port.first[0], 80);
   EXPECT_EQ(include.port.last[0], 81);
   EXPECT_GT(include.port.first[1], include.port.last[1]);
+  // Any, without that key.
+  EXPECT_EQ(include.local_port.first[0], 0);
+  EXPECT_EQ(include.local_port.last[0], 65535);
   EXPECT_EQ(include.uids[1], 33u);
   EXPECT_EQ(include.uids[2], 0xFFFFFFFF);
   const filter_rule& exclude = rules.rules[1];
