@@ -15,10 +15,6 @@
 #include "spdlog/sinks/ansicolor_sink-inl.h"
 #include "spdlog/sinks/base_sink-inl.h"
 #include "spdlog/sinks/sink-inl.h"
-#include "spdlog/sinks/stdout_color_sinks-inl.h"
 #include "spdlog/spdlog-inl.h"
 
 template class spdlog::sinks::ansicolor_stdout_sink<spdlog::details::console_mutex>;
-template class spdlog::sinks::ansicolor_stderr_sink<spdlog::details::console_mutex>;
-template std::shared_ptr<spdlog::logger>
-spdlog::stderr_color_mt<spdlog::synchronous_factory>(const std::string&, spdlog::color_mode);

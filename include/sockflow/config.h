@@ -24,6 +24,14 @@ enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
 // As in the configuration file: "trace", "debug", ...
 std::string_view ToString(LogLevel level);
 
+// How a line of the log is written.
+enum class LogFormat : uint8_t {
+  kAuto,      // kJournald where standard error leads to the journal, else kText
+  kText,      // local time, level, message
+  kJson,      // an object
+  kJournald,  // "<N>" and the message: the journal knows the time (sd-daemon(3))
+};
+
 // Where something stands, so that a later error names it, too.
 struct Place {
   std::string file;  // empty: not from a file
@@ -176,8 +184,15 @@ struct Config {
     friend bool operator==(const Kubernetes&, const Kubernetes&) = default;
   } kubernetes;
 
+  struct Metrics {
+    std::string listen;  // "127.0.0.1:9841", "[::]:9841", ":9841" (all addresses); empty: nowhere
+    Place place{.key = "metrics.listen"};
+    friend bool operator==(const Metrics&, const Metrics&) = default;
+  } metrics;
+
   struct Log {
     LogLevel level{};
+    LogFormat format{};
     Duration stats_interval{};  // 0: never
     friend bool operator==(const Log&, const Log&) = default;
   } log;

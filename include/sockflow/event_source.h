@@ -15,6 +15,13 @@
 
 namespace sockflow {
 
+// What is between the kernel and us. Octets.
+struct BufferFill {
+  uint64_t size = 0;
+  uint64_t used = 0;  // when it was read last, before that
+  uint64_t peak = 0;  // most of that, of the last half to one minute
+};
+
 struct SourceStats {
   uint64_t events = 0;   // delivered
   uint64_t rescued = 0;  // moments that a first hook missed and a second one saw
@@ -22,6 +29,7 @@ struct SourceStats {
   uint64_t own = 0;       // sessions of this very process, not told
   std::vector<LossCounter> lost;
   std::vector<LossCounter> set_aside;  // seen and rightly not told: no session of this host, ...
+  std::optional<BufferFill> buffer;    // where the source can tell
 };
 
 // Where session events come from. Owned and polled by one thread; only Wake() may be called from

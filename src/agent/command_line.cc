@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "agent/collectors.h"
+#include "agent/log.h"
 #include "agent/run.h"
 #include "collector/collect.h"
 #include "fmt/format.h"
 #include "sockflow/config.h"
-#include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow {
@@ -47,22 +47,8 @@ struct FieldsFlags {
 };
 
 int Complain(const std::string& message) {
-  std::cerr << "sockflow: " << message << "\n";
+  ComplainAtStart("sockflow: " + message);
   return kExitUsage;
-}
-
-// The log goes to standard error; standard output is for records.
-void SetUpLog(LogLevel level) {
-  static const auto logger = spdlog::stderr_color_mt("sockflow");
-  spdlog::set_default_logger(logger);
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
-  switch (level) {
-    case LogLevel::kTrace: return spdlog::set_level(spdlog::level::trace);
-    case LogLevel::kDebug: return spdlog::set_level(spdlog::level::debug);
-    case LogLevel::kInfo: return spdlog::set_level(spdlog::level::info);
-    case LogLevel::kWarning: return spdlog::set_level(spdlog::level::warn);
-    case LogLevel::kError: return spdlog::set_level(spdlog::level::err);
-  }
 }
 
 Duration Seconds(double seconds) {
@@ -131,7 +117,7 @@ int Run(const RunFlags& flags) {
   auto loaded = LoadConfig(*file);
   if (!loaded.ok()) {
     // One line for each fault, each naming file, line and key.
-    std::cerr << std::string(loaded.status().message()) << "\n";
+    ComplainAtStart(std::string(loaded.status().message()));
     return kExitUsage;
   }
   RunOptions options{.config = std::move(loaded->config), .duration = Seconds(flags.duration),
@@ -155,11 +141,11 @@ int Run(const RunFlags& flags) {
       if (const std::string fault = ApplyFlags(flags, again->config); !fault.empty()) {
         return absl::InvalidArgumentError(fault);
       }
-      SetUpLog(again->config.log.level);
+      SetUpLog(again->config.log.level, again->config.log.format);
       return again->config;
     };
   }
-  SetUpLog(options.config.log.level);
+  SetUpLog(options.config.log.level, options.config.log.format);
   for (const std::string& note : loaded->notes) spdlog::info("{}", note);
   if (flags.check) {
     for (const absl::Status& usable :
@@ -183,7 +169,7 @@ int Collect(const CollectFlags& flags) {
   LogLevel level = LogLevel::kInfo;
   std::string error;
   if (!Override(flags.log_level, "--log-level", ParseLogLevel, level, error)) return Complain(error);
-  SetUpLog(level);
+  SetUpLog(level, LogFormat::kAuto);
   return collector::RunCollect(options);
 }
 

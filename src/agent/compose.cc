@@ -8,6 +8,7 @@
 #include "agent/collectors.h"
 #include "agent/compose_kubernetes.h"
 #include "agent/host.h"
+#include "agent/startup_line.h"
 #include "enrich/container/container_enricher.h"
 #include "enrich/process/process_enricher.h"
 #include "fmt/format.h"
@@ -142,6 +143,9 @@ void Reload(const RunOptions& options, Exporters& exporters, SessionFilter& filt
   if (config->kubernetes != options.config.kubernetes) {
     spdlog::warn("keys of section kubernetes take effect when the agent is started again");
   }
+  if (config->metrics != options.config.metrics) {
+    spdlog::warn("metrics.listen takes effect when the agent is started again");
+  }
   spdlog::info("configuration read again");
 }
 
@@ -153,7 +157,8 @@ absl::Status CheckCapture(const Config& config) {
   return absl::InvalidArgumentError(fmt::format("bpf.filter: {}", std::string(sound.message())));
 }
 
-absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
+absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options,
+                                                  std::shared_ptr<StatusBoard> status) {
   const Config& config = options.config;
   if (absl::Status usable = CheckCapture(config); !usable.ok()) return usable;
   auto filter = ComposeFilter(config, !options.read);
@@ -171,6 +176,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
   const CaptureOptions capture = CaptureOptionsOf(config, *filter);
   std::unique_ptr<EventSource> source;
   bool by_packets = true;
+  std::string_view tier = "file";
   if (options.read) {
     auto file = ComposeFileSource(*options.read, capture);
     if (!file.ok()) return file.status();
@@ -180,6 +186,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
     if (!live.ok()) return live.status();
     source = std::move(live->source);
     by_packets = live->tier == Tier::kPcap;
+    tier = ToString(live->tier);
   }
   // What was captured on an interface is its, whatever its addresses.
   if (by_packets) filter->interface.reset();
@@ -197,7 +204,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
                              .own_pid = options.read ? 0 : ProcessId(),
                              .stats_interval = config.log.stats_interval,
                              .shutdown_time = config.exporter.shutdown_time,
-                             .duration = options.duration};
+                             .duration = options.duration,
+                             .tier = tier,
+                             .status = std::move(status)};
   const auto interfaces =
       by_packets ? nullptr : std::make_shared<std::vector<std::string>>(config.interfaces);
   if (options.reload_config) {
@@ -213,6 +222,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options) {
       if (found.ok()) current.interface = *std::move(found);
     };
   }
+  spdlog::info("{}", StartupLine(config, tier, KernelRelease()));
   return std::make_unique<Pipeline>(std::move(source), std::move(enrichers),
                                     *std::move(exporters), std::move(pipeline));
 }

@@ -27,6 +27,8 @@ absl::Status CheckCapture(const Config& config);
 
 // Makes the pipeline that the options describe. This is the only place that names concrete sources and
 // enrichers; collectors.h names the transports. kInvalidArgument: the options are wrong; any other error: this host, now.
-absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options);
+// `status`: where the pipeline tells how it goes; null: nowhere.
+absl::StatusOr<std::unique_ptr<Pipeline>> Compose(const RunOptions& options,
+                                                  std::shared_ptr<StatusBoard> status);
 
 }  // namespace sockflow

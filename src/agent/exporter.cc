@@ -33,12 +33,7 @@ delivery::DeliveryStats WithUntold(delivery::DeliveryStats stats, uint64_t untol
   return stats;
 }
 
-std::vector<ipfix::Message> StatisticsOf(const Exporter::Options& options,
-                                         const delivery::DeliveryStats& stats,
-                                         const ipfix::MeteringStatistics& metering,
-                                         ipfix::ExportingStatistics& told) {
-  // What a broken session may not have brought is sent again, and does not count until then. But
-  // these are totals, which never go down.
+void RaiseTotals(const delivery::DeliveryStats& stats, ipfix::ExportingStatistics& told) {
   told = {.messages = std::max(told.messages, stats.messages),
           .octets = std::max(told.octets, stats.octets),
           .records = std::max(told.records, stats.records),
@@ -47,6 +42,13 @@ std::vector<ipfix::Message> StatisticsOf(const Exporter::Options& options,
           .not_sent_octets = stats.lost_flow_octets,
           .first_not_sent = stats.first_loss,
           .last_not_sent = stats.last_loss};
+}
+
+std::vector<ipfix::Message> StatisticsOf(const Exporter::Options& options,
+                                         const delivery::DeliveryStats& stats,
+                                         const ipfix::MeteringStatistics& metering,
+                                         ipfix::ExportingStatistics& told) {
+  RaiseTotals(stats, told);
   return ipfix::MakeStatistics(options.layout, options.identity, told, metering, WallClockNow(),
                                {options.encoder.max_message_octets});
 }
@@ -138,6 +140,11 @@ void Exporter::Finish(Moment deadline, Metering metering) {
 
 delivery::DeliveryStats Exporter::stats() const {
   return WithUntold(courier_->stats(), untold_records_);
+}
+
+const ipfix::ExportingStatistics& Exporter::TotalsOf(const delivery::DeliveryStats& stats) {
+  RaiseTotals(stats, told_);
+  return told_;
 }
 
 void Exporter::HandOver() {

@@ -57,6 +57,9 @@ class Exporter {
   // Those of the courier; records that the layout cannot tell of are lost for the reason
   // "not_in_profile".
   delivery::DeliveryStats stats() const;
+  // What `stats`, of stats(), says of what was sent, as totals that never go down: what a broken session may
+  // not have brought is sent again, and does not count until then.
+  const ipfix::ExportingStatistics& TotalsOf(const delivery::DeliveryStats& stats);
   const std::string& name() const { return courier_->name(); }
 
  private:

@@ -128,8 +128,8 @@ void Exporters::Finish(Duration time) {
   for (const auto& exporter : retired_) wait(*exporter);
 }
 
-std::vector<const Exporter*> Exporters::list() const {
-  std::vector<const Exporter*> exporters;
+std::vector<Exporter*> Exporters::list() const {
+  std::vector<Exporter*> exporters;
   for (const Group& group : groups_) {
     for (const Entry& entry : group.entries) exporters.push_back(entry.exporter.get());
   }

@@ -46,7 +46,7 @@ class Exporters {
   void Finish(Duration time);
 
   // In the order of the configuration, then those that were added; a retired one is not among them.
-  std::vector<const Exporter*> list() const;
+  std::vector<Exporter*> list() const;
 
  private:
   struct Entry {

@@ -33,6 +33,7 @@ class HeldRecords {
   explicit HeldRecords(Options options) : options_(options) {}
 
   bool empty() const { return sessions_.empty(); }
+  size_t records() const { return records_; }
   // When Expire has something to do next; Moment::max() if never.
   Moment NextDeadline() const { return empty() ? Moment::max() : sessions_.front().deadline; }
 

@@ -16,6 +16,9 @@ absl::StatusOr<SessionFilter::Addresses> AddressesOfHost(const std::string& host
 // As gethostname gives it; empty: none.
 std::string HostName();
 
+// "6.1.0-18-amd64"; empty: not known.
+std::string KernelRelease();
+
 // This process's.
 uint32_t ProcessId();
 

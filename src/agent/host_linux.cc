@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <netdb.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <memory>
@@ -29,6 +30,11 @@ std::string HostName() {
   char name[256] = {};
   // Too long or not there: no name.
   return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+std::string KernelRelease() {
+  utsname name{};
+  return uname(&name) == 0 ? name.release : "";
 }
 
 uint32_t ProcessId() { return static_cast<uint32_t>(getpid()); }

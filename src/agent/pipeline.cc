@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "delivery/wall_clock.h"
-#include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow {
@@ -43,6 +42,10 @@ Pipeline::Pipeline(std::unique_ptr<EventSource> source,
   });
 }
 
+Pipeline::~Pipeline() {
+  if (options_.status != nullptr) options_.status->Detach();
+}
+
 void Pipeline::Stop() {
   stop_.store(true);
   source_->Wake();
@@ -56,7 +59,7 @@ void Pipeline::Reload() {
 void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
   if (session.choice == Choice::kOpen) session.choice = ChooseFirst(session);
   if (session.choice == Choice::kLeftOut) {
-    ++filtered_records_;
+    ++counts_.filtered_records;
     return;
   }
   // At the end only what was not known at the start, or of another process, is looked up.
@@ -69,7 +72,7 @@ void Pipeline::OnRecord(Session& session, SessionRecord::Kind kind) {
 Choice Pipeline::ChooseFirst(const Session& session) {
   const uint32_t own_pid = source_->own_pid().value_or(options_.own_pid);
   if (own_pid != 0 && session.process && session.process->pid == own_pid) {
-    ++own_sessions_;
+    ++counts_.own_sessions;
     return Choice::kLeftOut;
   }
   return options_.filter.Choose(session, CompiledRules::Known::kFromSource);
@@ -90,14 +93,16 @@ void Pipeline::Export(Session& session, SessionRecord::Kind kind, bool gave_up) 
     if (Session* open = sessions_.Find(session.id); open != nullptr) open->choice = session.choice;
   }
   if (session.choice == Choice::kLeftOut) {
-    ++filtered_records_;
+    ++counts_.filtered_records;
     return;
   }
   if (gave_up) {
     for (const auto& enricher : enrichers_) enricher->GaveUp(session);
   }
-  ++records_;
-  if (kind == SessionRecord::Kind::kEnd && !session.process) ++without_owner_;
+  if (kind == SessionRecord::Kind::kEnd) {
+    // Of one that ended all is known of its owner that ever will be.
+    ++counts_.attributed[static_cast<size_t>(session.attribution)];
+  }
   exporters_.Export({kind, session}, now_);
 }
 
@@ -143,7 +148,11 @@ absl::Status Pipeline::Run() {
   if (options_.refresh_filter) next_filter_refresh_ = now_ + kFilterRefreshInterval;
 
   const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
-  const auto apply = [this, &emit](const SessionEvent& event) { sessions_.Apply(event, emit); };
+  const auto apply = [this, &emit](const SessionEvent& event) {
+    ++counts_.events[static_cast<size_t>(event.kind)];
+    sessions_.Apply(event, emit);
+  };
+  if (options_.status != nullptr) options_.status->Attach([this] { source_->Wake(); });
   absl::Status status;
   while (!stop_.load(std::memory_order_relaxed) && now_ < end_) {
     if (source_->finished()) break;
@@ -164,22 +173,28 @@ absl::Status Pipeline::Run() {
       options_.reload(exporters_, options_.filter, *source_);
       now_ = std::chrono::steady_clock::now();
     }
+    TellStatus();
   }
+  if (options_.status != nullptr) options_.status->Detach();
   // What happened before the signal is exported, also if it was still on its way.
   if (status.ok() && !source_->finished()) status = source_->Poll(Duration::zero(), apply);
   sessions_.Flush(emit);
   OnHeld(Moment::max());
   exporters_.Finish(options_.shutdown_time);
-  spdlog::info("{}", Summary());
+  spdlog::info("{}", SummaryOf(Statistics()));
   return status;
 }
 
+std::vector<AgentStats::Stage> Pipeline::LossesByStage(const SourceStats& source) const {
+  return {{"capture", source.lost},
+          {"session",
+           {{"session_evicted", sessions_.stats().evicted},
+            {"session_recounted", sessions_.stats().recounted},
+            {"late_accept", sessions_.stats().late}}}};
+}
+
 void Pipeline::UpdateLosses() {
-  std::vector<LossCounter> counters = source_->stats().lost;
-  counters.push_back({"session_evicted", sessions_.stats().evicted});
-  counters.push_back({"session_recounted", sessions_.stats().recounted});
-  counters.push_back({"late_accept", sessions_.stats().late});
-  losses_.Update(std::move(counters), WallClockNow());
+  losses_.Update(LossesOf(LossesByStage(source_->stats())), WallClockNow());
 }
 
 void Pipeline::LogNewLosses() {
@@ -200,39 +215,37 @@ void Pipeline::LogNewLosses() {
 
 // The records of these went out, with less than they might have told.
 std::vector<LossCounter> Pipeline::MissingFacts() const {
-  std::vector<LossCounter> counters = {{"owner_unknown", without_owner_}};
+  std::vector<LossCounter> counters = {
+      {"owner_unknown", counts_.attributed[static_cast<size_t>(Attribution::kUnknown)]}};
   for (const auto& enricher : enrichers_) {
     for (LossCounter& missing : enricher->missing()) counters.push_back(std::move(missing));
   }
   return counters;
 }
 
-std::string Pipeline::Summary() {
-  const SourceStats source = source_->stats();
-  const SessionTable::Stats& sessions = sessions_.stats();
-  std::string text = fmt::format(
-      "seen {} events: {} sessions started, {} ended, {} open, {} updates; {} starts repaired, {} calls rescued, "
-      "{} records filtered out, {} sessions filtered out at the source, {} sessions of its own left out",
-      source.events, sessions.starts, sessions.ends, sessions_.size(), sessions.updates,
-      sessions.repaired_starts,
-      source.rescued, filtered_records_, source.filtered, source.own + own_sessions_);
-  for (const Exporter* exporter : exporters_.list()) {
-    const delivery::DeliveryStats stats = exporter->stats();
-    text += fmt::format("; {}: exported {} records in {} messages, lost {} records",
-                        exporter->name(), stats.records, stats.messages, stats.lost_records);
-    std::vector<LossCounter> reasons;
-    for (const auto& [reason, records] : stats.lost_by_reason) reasons.push_back({reason, records});
-    if (!reasons.empty()) text += fmt::format(" ({})", ListLosses(reasons));
+AgentStats Pipeline::Statistics() {
+  AgentStats stats{.tier = options_.tier, .source = source_->stats()};
+  stats.stages = LossesByStage(stats.source);
+  stats.counts = counts_;
+  stats.sessions = sessions_.stats();
+  stats.open_sessions = sessions_.size();
+  stats.held_records = held_.records();
+  for (Exporter* exporter : exporters_.list()) {
+    delivery::DeliveryStats delivery = exporter->stats();
+    const ipfix::ExportingStatistics totals = exporter->TotalsOf(delivery);
+    stats.collectors.push_back({exporter->name(), std::move(delivery), totals});
   }
-  if (const std::string aside = ListLosses(source.set_aside); !aside.empty()) {
-    text += "; set aside: " + aside;
+  stats.missing_facts = MissingFacts();
+  for (const auto& enricher : enrichers_) {
+    for (const CacheStats& cache : enricher->caches()) stats.caches.push_back(cache);
   }
-  if (const std::string missing = ListLosses(MissingFacts()); !missing.empty()) {
-    text += "; facts not found: " + missing;
-  }
-  UpdateLosses();
-  const std::string lost = ListLosses(losses_.counters());
-  return text + "; lost by reason: " + (lost.empty() ? "nothing" : lost);
+  return stats;
+}
+
+void Pipeline::TellStatus() {
+  if (options_.status == nullptr) return;
+  options_.status->Beat(now_);
+  if (options_.status->wanted()) options_.status->Publish(Statistics());
 }
 
 }  // namespace sockflow

@@ -6,12 +6,15 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "agent/agent_stats.h"
 #include "agent/exporters.h"
 #include "agent/held_records.h"
 #include "agent/losses.h"
+#include "agent/status_board.h"
 #include "session/session_filter.h"
 #include "sockflow/enricher.h"
 #include "sockflow/event_source.h"
@@ -39,10 +42,15 @@ class Pipeline {
     Duration shutdown_time = std::chrono::seconds(5);
     // Ends by itself after this time; 0: runs until Stop().
     Duration duration{};
+    // Of the source: for statistics.
+    std::string_view tier;
+    // Where other threads learn how it goes; null: nobody asks.
+    std::shared_ptr<StatusBoard> status;
   };
 
   Pipeline(std::unique_ptr<EventSource> source, std::vector<std::unique_ptr<Enricher>> enrichers,
            Exporters exporters, Options options);
+  ~Pipeline();
 
   // Until Stop() or the end of the duration; then takes what the source still has, sends all that
   // waits, and logs one line of statistics.
@@ -66,10 +74,13 @@ class Pipeline {
   void Export(Session& session, SessionRecord::Kind kind, bool gave_up);
   Moment NextDeadline(Moment now) const;
   void OnTime(Moment now);
+  // After each round.
+  void TellStatus();
+  std::vector<AgentStats::Stage> LossesByStage(const SourceStats& source) const;
   void UpdateLosses();
   void LogNewLosses();
   std::vector<LossCounter> MissingFacts() const;
-  std::string Summary();
+  AgentStats Statistics();
 
   std::unique_ptr<EventSource> source_;
   std::vector<std::unique_ptr<Enricher>> enrichers_;
@@ -85,10 +96,7 @@ class Pipeline {
   Moment end_ = Moment::max();
   Moment next_stats_ = Moment::max();
   Moment next_filter_refresh_ = Moment::max();
-  uint64_t filtered_records_ = 0;
-  uint64_t own_sessions_ = 0;
-  uint64_t records_ = 0;
-  uint64_t without_owner_ = 0;  // sessions that ended, and nobody is known to have had them
+  AgentStats::Counts counts_;
   Losses losses_;
   std::vector<LossCounter> logged_losses_;
   std::vector<LossCounter> logged_missing_;

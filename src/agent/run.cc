@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "agent/signals.h"
+#include "agent/status_pages.h"
 #include "spdlog/spdlog.h"
 
 namespace sockflow {
@@ -14,7 +15,18 @@ int RunAgent(const RunOptions& options) {
   // A limit of the size of files (ulimit -f) is an error of the write, too.
   std::signal(SIGXFSZ, SIG_IGN);
   BlockSignals();  // before name look-ups start threads
-  auto pipeline = Compose(options);
+  const auto board = std::make_shared<StatusBoard>();
+  // Before anything is captured: an address that is in use is the sign of a second agent. What is read from
+  // a file is over soon, and must not be in the way of the agent that watches this host.
+  const auto server = ServeStatus(options.read ? Config::Metrics() : options.config.metrics, board);
+  if (!server.ok()) {
+    spdlog::error("{}", std::string(server.status().message()));
+    return kExitFailed;
+  }
+  if (*server != nullptr) {
+    spdlog::info("metrics: http://{}/metrics, with /healthz and /readyz", (*server)->name());
+  }
+  auto pipeline = Compose(options, board);
   if (!pipeline.ok()) {
     spdlog::error("{}", std::string(pipeline.status().message()));
     return absl::IsInvalidArgument(pipeline.status()) ? kExitUsage : kExitFailed;

@@ -24,6 +24,8 @@ std::optional<Tier> TierOfWord(size_t word) {
 constexpr std::string_view kBooleanWords[] = {"false", "true"};
 constexpr std::string_view kLevelWords[] = {"trace", "debug", "info", "warning", "error"};
 
+constexpr std::string_view kFormatWords[] = {"auto", "text", "json", "journald"};
+
 constexpr std::string_view kCompressionWords[] = {"none", "gzip", "zstd"};
 constexpr std::string_view kRecordWords[] = {"start", "update", "end"};
 constexpr std::string_view kPolicyWords[] = {kReplicate, kFailover, kHash};
@@ -45,6 +47,7 @@ std::span<const std::string_view> PodSourceWords() { return kPodSourceWords; }
 std::span<const std::string_view> TierWords() { return kTierWords; }
 std::span<const std::string_view> BooleanWords() { return kBooleanWords; }
 std::span<const std::string_view> LevelWords() { return kLevelWords; }
+std::span<const std::string_view> FormatWords() { return kFormatWords; }
 std::span<const std::string_view> CompressionWords() { return kCompressionWords; }
 std::span<const std::string_view> RecordWords() { return kRecordWords; }
 std::span<const std::string_view> PolicyWords() { return kPolicyWords; }
@@ -620,12 +623,30 @@ constexpr Key kKeys[] = {
      .set =
          [](Draft& d, const Value& v) { d.config.kubernetes.wait = std::chrono::milliseconds(v.number); },
      .prose = "How long a session's records may wait for the names of a pod that is not known yet."},
+    {.name = "metrics.listen",
+     .default_value = "\"\"",
+     .text_rule = "HOST:PORT with an IPv6 address in brackets, or :PORT, or nothing",
+     .read = ReadListenAddress,
+     .may_be_empty = true,
+     .set = [](Draft& d, const Value& v) { d.config.metrics.listen = v.text; },
+     .prose = "Where metrics for Prometheus are served, in plain HTTP and to everybody who can\n"
+              "reach the address: 127.0.0.1:9841, [::1]:9841; :9841 is every address of this host.\n"
+              "/metrics tells the figures, /healthz whether the agent works, /readyz whether records\n"
+              "can leave. Nothing: not served."},
     {.name = "log.level",
      .type = Type::kWord,
      .default_value = "info",
      .words = LevelWords,
      .set = [](Draft& d, const Value& v) { d.config.log.level = static_cast<LogLevel>(v.number); },
      .prose = "The least important messages that are logged."},
+    {.name = "log.format",
+     .type = Type::kWord,
+     .default_value = "auto",
+     .words = FormatWords,
+     .set = [](Draft& d, const Value& v) { d.config.log.format = static_cast<LogFormat>(v.number); },
+     .prose = "How lines are written. json: one object a line, with time, level and message.\n"
+              "journald: with a priority in front, <N>, and without time. auto: journald where\n"
+              "standard error leads to the journal, else text."},
     {.name = "log.stats_interval_seconds",
      .type = Type::kSeconds,
      .default_value = "60",

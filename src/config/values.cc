@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "config/reader.h"
 #include "fmt/format.h"
@@ -80,6 +81,8 @@ absl::StatusOr<Value> ReadSeconds(const Key& key, const std::string& text) {
 
 std::string Quote(std::string_view text) {
   constexpr size_t kLongest = 60;
+  const std::string shown = transport::HideUser(text);
+  text = shown;
   const bool cut = text.size() > kLongest;
   if (cut) {
     text = text.substr(0, kLongest);
@@ -187,6 +190,25 @@ absl::StatusOr<std::string> ReadApiServer(std::string_view text) {
   return fmt::format("{}{}:{}", kScheme,
                      url->host.find(':') == url->host.npos ? url->host : "[" + url->host + "]",
                      has_port ? url->port : kHttpsPort);
+}
+
+absl::StatusOr<std::string> ReadListenAddress(std::string_view text) {
+  const Key& key = *FindKey("metrics.listen");
+  const std::string address = Trim(text);
+  if (address.empty()) return address;
+  if (address.find("://") != address.npos) return Wrong(key, address, "has a scheme");
+  const size_t bracket = address.rfind(']');
+  if (address.find(':', bracket == address.npos ? 0 : bracket) == address.npos) {
+    return Wrong(key, address, "has no port");
+  }
+  // Hosts and ports are those of a URL to listen on, of which the scheme is of no account.
+  constexpr std::string_view kScheme = "udp://";
+  const absl::StatusOr<transport::Url> url = transport::ParseListenUrl(std::string(kScheme) + address);
+  if (!url.ok()) {
+    const std::string why = absl::StrReplaceAll(std::string(url.status().message()), {{kScheme.data(), ""}});
+    return absl::InvalidArgumentError(fmt::format("{}; allowed is {}", why, Allowed(key)));
+  }
+  return url->ToString().substr(kScheme.size());
 }
 
 absl::StatusOr<std::string> ReadNodeName(std::string_view text) {

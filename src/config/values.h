@@ -31,6 +31,7 @@ absl::StatusOr<std::string> ReadUrl(std::string_view text);        // -> complet
 absl::StatusOr<std::string> ReadText(std::string_view text);       // anything but nothing
 absl::StatusOr<std::string> ReadPemPath(std::string_view text);    // of a file that can be read
 absl::StatusOr<std::string> ReadDirectory(std::string_view text);  // -> normal form
+absl::StatusOr<std::string> ReadListenAddress(std::string_view text);  // "HOST:PORT", ":PORT"
 absl::StatusOr<std::string> ReadDomainName(std::string_view text);
 absl::StatusOr<std::string> ReadApiServer(std::string_view text);  // -> "https://HOST:PORT"
 absl::StatusOr<std::string> ReadNodeName(std::string_view text);

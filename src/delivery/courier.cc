@@ -114,7 +114,11 @@ bool Courier::has_room() const {
 
 DeliveryStats Courier::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  DeliveryStats stats = stats_;
+  stats.queued_octets = waiting_octets_;
+  stats.queue_capacity = options_.queue_octets;
+  if (options_.spool.has_value()) stats.spool_capacity = options_.spool->max_octets;
+  return stats;
 }
 
 void Courier::Run() {
@@ -232,6 +236,7 @@ bool Courier::TryOpen(size_t index) {
                                                 : Clock::time_point::max();
   const std::lock_guard lock(mutex_);
   ++stats_.sessions;
+  stats_.open = true;
   skipped_.clear();  // numbers begin anew
   return true;
 }
@@ -270,6 +275,7 @@ void Courier::OnSessionOver(const absl::Status& why) {
   busy_ = false;
   next_refresh_ = Clock::time_point::max();
   const std::lock_guard lock(mutex_);
+  stats_.open = false;
   waiting_octets_ += octets;
   stats_.queued_records += records;
   stats_.records -= records;

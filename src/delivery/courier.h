@@ -61,7 +61,12 @@ struct DeliveryStats {
   std::optional<Time> first_loss;
   std::optional<Time> last_loss;
   uint64_t queued_records = 0;   // waiting in memory
+  uint64_t queued_octets = 0;    // of messages that wait in memory, and
+  uint64_t queue_capacity = 0;   // most that may
   uint64_t spooled_records = 0;  // waiting on disk, those of an earlier run of the agent too
+  uint64_t spooled_octets = 0;   // on disk
+  uint64_t spool_capacity = 0;   // 0: there is no spool
+  bool open = false;             // in a transport session now (of UDP: it can send)
   uint64_t sessions = 0;         // transport sessions begun
   uint64_t failed_opens = 0;     // attempts at one that failed
 };
@@ -149,6 +154,8 @@ class Courier {
   void PutBackInSpool();
 
   void TendSpool();
+  // With the mutex: how much is on disk.
+  void CountSpooled();
   // Moves a message to the disk; false: it could not be written.
   bool PutInSpool(const Cargo& cargo);
   void TakeFromSpool();

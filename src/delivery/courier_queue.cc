@@ -62,8 +62,13 @@ absl::Status Courier::OpenSpool() {
     spdlog::info("{}: {} records wait in {}", name_, spool_->records(), options_.spool->directory);
   }
   const std::lock_guard lock(mutex_);
-  stats_.spooled_records = spool_->records();
+  CountSpooled();
   return absl::OkStatus();
+}
+
+void Courier::CountSpooled() {
+  stats_.spooled_records = spool_->records();
+  stats_.spooled_octets = spool_->octets();
 }
 
 void Courier::TendSpool() {
@@ -83,7 +88,7 @@ bool Courier::PutInSpool(const Cargo& cargo) {
   if (!written.ok()) return false;
   spool_failed_ = false;
   const std::lock_guard lock(mutex_);
-  stats_.spooled_records = spool_->records();
+  CountSpooled();
   return true;
 }
 
@@ -113,7 +118,7 @@ void Courier::TakeFromSpool() {
   const std::lock_guard lock(mutex_);
   waiting_octets_ += octets;
   stats_.queued_records += records;
-  stats_.spooled_records = spool_->records();
+  CountSpooled();
 }
 
 void Courier::FillQueue() {
@@ -180,10 +185,11 @@ void Courier::Leave() {
     if (absl::Status closed = spool_->Close(); !closed.ok()) {
       spdlog::warn("{}: {}", name_, std::string(closed.message()));
     }
-    const uint64_t records = spool_->records();
+    {
+      const std::lock_guard lock(mutex_);
+      CountSpooled();
+    }
     spool_.reset();  // whoever comes next may have it
-    const std::lock_guard lock(mutex_);
-    stats_.spooled_records = records;
   }
   const std::lock_guard lock(mutex_);
   waiting_octets_ = 0;

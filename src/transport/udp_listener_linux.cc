@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "fmt/format.h"
+#include "transport/cannot_listen.h"
 #include "transport/udp_listener.h"
 
 namespace sockflow::transport {
@@ -28,33 +29,6 @@ void Configure(const Socket& socket, const SocketAddress& address, size_t buffer
   if (address.is_v6()) {
     const int off = 0;  // [::] takes IPv4 too, whatever net.ipv6.bindv6only says
     setsockopt(socket.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-  }
-}
-
-absl::Status ErrorOf(const Url& url, int error) {
-  const std::string start = fmt::format("cannot listen on {}: ", url.ToString());
-  switch (error) {
-    case EADDRINUSE:
-      return absl::AlreadyExistsError(fmt::format(
-          "{}port {} is in use; stop the program that has it (\"ss -ulpn sport = :{}\" names it) "
-          "or listen on another port",
-          start, url.port, url.port));
-    case EADDRNOTAVAIL:
-      return absl::NotFoundError(fmt::format(
-          "{}this host has no address {}; \"ip address\" lists those it has", start, url.host));
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(
-          fmt::format("{}port {} is not allowed; run as root, give CAP_NET_BIND_SERVICE or use a "
-                      "port from 1024 on",
-                      start, url.port));
-    case EAFNOSUPPORT:
-      return absl::FailedPreconditionError(
-          fmt::format("{}this host does not support the address family; use an IPv4 address or "
-                      "enable IPv6",
-                      start));
-    default:
-      return absl::UnknownError(fmt::format("{}{}", start, std::strerror(error)));
   }
 }
 
@@ -147,7 +121,7 @@ absl::StatusOr<std::unique_ptr<UdpListener>> UdpListener::Open(const Url& url, O
     // Without a host, IPv4 stands in for an IPv6 that is switched off, but not for a port in use.
     if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL) break;
   }
-  return ErrorOf(url, first_error);
+  return CannotListen(url, first_error);
 }
 
 absl::StatusOr<size_t> UdpListener::Receive(Deliver deliver) {

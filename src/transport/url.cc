@@ -36,10 +36,11 @@ constexpr std::string_view kSendForm =
 constexpr std::string_view kListenForm = "udp://HOST[:PORT]";
 
 // Text from outside, fit for one line of a message.
-std::string Quote(std::string_view text) {
+std::string Quote(std::string_view whole) {
+  const std::string text = HideUser(whole);
   constexpr size_t kLongest = 60;
   const bool cut = text.size() > kLongest;
-  return fmt::format("\"{}{}\"", absl::Utf8SafeCHexEscape(std::string(text.substr(0, kLongest))),
+  return fmt::format("\"{}{}\"", absl::Utf8SafeCHexEscape(text.substr(0, kLongest)),
                      cut ? "..." : "");
 }
 
@@ -78,13 +79,14 @@ absl::StatusOr<uint16_t> ParsePort(std::string_view text) {
 // `authority` is what stands between "//" and the end.
 absl::StatusOr<Url> ParseAuthority(const Scheme& scheme, std::string_view authority) {
   const std::string form = fmt::format("{}://HOST[:PORT]", scheme.name);
-  if (const size_t at = authority.find_first_of("/?#"); at != authority.npos) {
-    return absl::InvalidArgumentError(fmt::format("{} at the end does not belong there; write {}",
-                                                  Quote(authority.substr(at)), form));
-  }
+  // First: what stands before @ may be a password, with any characters in it, and is not repeated.
   if (authority.find('@') != authority.npos) {
     return absl::InvalidArgumentError(
         fmt::format("a user name (before @) does not belong there; write {}", form));
+  }
+  if (const size_t at = authority.find_first_of("/?#"); at != authority.npos) {
+    return absl::InvalidArgumentError(fmt::format("{} at the end does not belong there; write {}",
+                                                  Quote(authority.substr(at)), form));
   }
   Url url{.scheme = std::string(scheme.name), .port = scheme.default_port};
   std::optional<std::string_view> port;
@@ -202,6 +204,15 @@ absl::StatusOr<Url> ParseUrl(std::string_view text) {
 
 absl::StatusOr<Url> ParseListenUrl(std::string_view text) {
   return Parse(text, std::span(kSchemes).first(1), kListenForm);
+}
+
+std::string HideUser(std::string_view text) {
+  const size_t at = text.rfind('@');
+  // One alone stands in other texts, too: "eth0@if2".
+  if (at == text.npos || text.substr(0, at).find(':') == text.npos) return std::string(text);
+  const size_t scheme = text.find("://");
+  const size_t begin = scheme == text.npos || scheme > at ? 0 : scheme + 3;
+  return fmt::format("{}***{}", text.substr(0, begin), text.substr(at));
 }
 
 bool IsAddress(std::string_view host) { return IsV4(host) || IsV6(host); }

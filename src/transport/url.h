@@ -36,6 +36,10 @@ absl::StatusOr<Url> ParseUrl(std::string_view text);
 // ("udp://:4739"), and the scheme is udp.
 absl::StatusOr<Url> ParseListenUrl(std::string_view text);
 
+// The text with *** for the password, and the user, of a URL or of what was meant to be one: messages
+// quote what somebody wrote, and go to logs that others read. Any other text as it is.
+std::string HideUser(std::string_view text);
+
 // OK if this is an IPv4 address, an IPv6 address without brackets, or a host name. Nothing is
 // looked up.
 absl::Status CheckHost(std::string_view host);

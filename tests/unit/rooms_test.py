@@ -15,10 +15,11 @@ ALLOWED = {
     "ipfix": set(),
     "transport": set(),
     "delivery": {"ipfix", "transport"},
+    "health": {"ipfix", "transport"},
     "config": {"ipfix", "transport"},
     "collector": {"ipfix", "transport"},
-    "agent": {"session", "source", "enrich", "ipfix", "transport", "delivery", "config",
-              "collector"},
+    "agent": {"session", "source", "enrich", "ipfix", "transport", "delivery", "health",
+              "config", "collector"},
 }
 # Public headers of a room: sockflow/ipfix/... is ipfix, these are their room's, the rest is the model's.
 PUBLIC = {"sockflow/config.h": "config", "sockflow/transport.h": "transport",

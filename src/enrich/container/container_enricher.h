@@ -26,6 +26,10 @@ class ContainerEnricher final : public Enricher {
   Enriched Enrich(Session& session) override;
   std::vector<LossCounter> missing() const override { return {{"container_unknown", stats_.unknown}}; }
 
+  std::vector<CacheStats> caches() const override {
+    return {{"containers", by_cgroup_.size() + by_process_.size(), stats_.hits, stats_.misses}};
+  }
+
   struct Stats {
     uint64_t hits = 0;
     uint64_t misses = 0;

@@ -23,6 +23,7 @@ Enriched KubernetesEnricher::Enrich(Session& session) {
   if (!session.process && session.pod == nullptr) {
     session.pod = directory_->FindByAddress(session.local.address, session.started);
   }
+  if (session.pod != nullptr) ++found_;
   if (session.pod != nullptr || container == nullptr || container->pod_uid.empty()) return Enriched::kDone;
   watch_->Ask();
   return Enriched::kLater;

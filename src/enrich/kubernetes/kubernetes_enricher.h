@@ -20,11 +20,15 @@ class KubernetesEnricher final : public Enricher {
   uint64_t news() const override { return watch_->version(); }
   void GaveUp(const Session& session) override;
   std::vector<LossCounter> missing() const override;
+  std::vector<CacheStats> caches() const override {
+    return {{"pods", directory_->size(), found_, unknown_}};
+  }
 
  private:
   std::unique_ptr<PodWatch> watch_;
   std::shared_ptr<const PodDirectory> directory_;
   uint64_t version_ = 0;  // of the directory
+  uint64_t found_ = 0;  // pods of this host's end
   uint64_t unknown_ = 0;
 };
 

@@ -40,6 +40,7 @@ class ProcFiles {
     uint64_t unknown = 0;  // of the misses
   };
   const Stats& stats() const { return stats_; }
+  size_t size() const { return facts_.size(); }
 
  private:
   Facts Read(const Process& process) const;

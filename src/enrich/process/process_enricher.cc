@@ -44,4 +44,11 @@ std::vector<LossCounter> ProcessEnricher::missing() const {
   return {{"process_not_in_proc", files_.stats().unknown}};
 }
 
+std::vector<CacheStats> ProcessEnricher::caches() const {
+  const UserNames::Stats& users = user_names_.stats();
+  const uint64_t unknown_users = users.asked + users.refused;
+  return {{"processes", files_.size(), files_.stats().hits, files_.stats().misses},
+          {"users", user_names_.size(), users.lookups - unknown_users, unknown_users}};
+}
+
 }  // namespace sockflow

@@ -25,6 +25,7 @@ class ProcessEnricher final : public Enricher {
 
   Enriched Enrich(Session& session) override;
   std::vector<LossCounter> missing() const override;
+  std::vector<CacheStats> caches() const override;
 
  private:
   std::string ExecutableOf(const Process& process);

@@ -31,6 +31,7 @@ class UserNames {
   const std::string& NameOf(uint32_t uid, Clock::time_point now = Clock::now());
 
   struct Stats {
+    uint64_t lookups = 0;    // calls of NameOf
     uint64_t asked = 0;      // questions to the lookup
     uint64_t found = 0;      // of the answers
     uint64_t not_found = 0;  // there is no such user
@@ -38,6 +39,7 @@ class UserNames {
     uint64_t refused = 0;    // not asked, as too many questions wait
   };
   const Stats& stats() const { return stats_; }
+  size_t size() const { return names_.size() + others_.size(); }
 
  private:
   struct Entry {

@@ -43,6 +43,7 @@ void UserNames::ReadIfChanged() {
 }
 
 const std::string& UserNames::NameOf(uint32_t uid, Clock::time_point now) {
+  ++stats_.lookups;
   if (const auto known = names_.find(uid); known != names_.end()) return known->second;
   if (now >= next_look_) {
     next_look_ = now + std::chrono::seconds(1);

@@ -266,6 +266,9 @@ absl::Status EbpfEventSource::OpenRing() {
   if (ring_ == nullptr || wake_fd_ < 0 || epoll_fd_ < 0) {
     return absl::InternalError(fmt::format("cannot open the ring buffer: {}", strerror(errno)));
   }
+  if (!ring_fill_.Open(ring_fd, bpf_map__max_entries(bpf_->maps.events))) {
+    spdlog::debug("how full the ring buffer is cannot be told: {}", strerror(errno));
+  }
   // Edge-triggered: a nap must end by a wakeup, not because something is pending already.
   epoll_event ring_event = {.events = EPOLLIN | EPOLLET, .data = {.fd = ring_fd}};
   epoll_event wake_event = {.events = EPOLLIN, .data = {.fd = wake_fd_}};
@@ -327,6 +330,7 @@ absl::Status EbpfEventSource::Poll(Duration wait,
 }
 
 absl::StatusOr<int> EbpfEventSource::Drain(absl::FunctionRef<void(const SessionEvent&)> deliver) {
+  ring_fill_.Note(Clock::now());
   deliver_ = &deliver;
   const absl::Cleanup forget = [this] { deliver_ = nullptr; };
   const int count = ring_buffer__consume(ring_);
@@ -384,7 +388,8 @@ SourceStats EbpfEventSource::stats() {
                      .rescued = counters.rescued,
                      .filtered = counters.filtered,
                      .own = counters.own,
-                     .lost = {}};
+                     .lost = {},
+                     .buffer = ring_fill_.fill()};
   for (int reason = 0; reason < TCP_LOSS_REASONS; ++reason) {
     result.lost.push_back({kLossReasons[reason], counters.lost[reason]});
   }

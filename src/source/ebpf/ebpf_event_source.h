@@ -12,6 +12,7 @@
 #include "sockflow/event_source.h"
 #include "sockflow/filter_rules.h"
 #include "source/ebpf/process_details.h"
+#include "source/ebpf/ring_fill.h"
 #include "source/ebpf/socket_walk.h"
 #include "source/ebpf/tier_programs.h"
 #include "source/wall_clock.h"
@@ -93,6 +94,7 @@ class EbpfEventSource final : public EventSource {
   Duration active_timeout_{};
   std::chrono::steady_clock::time_point next_walk_ = std::chrono::steady_clock::time_point::max();
   ring_buffer* ring_ = nullptr;
+  RingFill ring_fill_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
 

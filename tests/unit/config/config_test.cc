@@ -68,7 +68,9 @@ TEST(ConfigTest, Defaults) {
   EXPECT_EQ(config.exporter.shutdown_time, seconds(5));
   EXPECT_FALSE(config.process.command_line);
   EXPECT_EQ(config.process.command_line_max_bytes, 256u);
+  EXPECT_EQ(config.metrics.listen, "");
   EXPECT_EQ(config.log.level, LogLevel::kInfo);
+  EXPECT_EQ(config.log.format, LogFormat::kAuto);
   EXPECT_EQ(config.log.stats_interval, seconds(60));
 }
 
@@ -137,8 +139,10 @@ TEST(ConfigTest, ReadsEveryKey) {
       "  pen: 4294967295\n"
       "  domain_name: \" R\\u00e4ume \"\n"
       "  shutdown_seconds: 0\n"
+      "metrics: {listen: \" [2001:DB8::1]:9841\"}\n"
       "log:\n"
       "  level: debug\n"
+      "  format: json\n"
       "  stats_interval_seconds: 0\n");
   EXPECT_THAT(config.interfaces, ElementsAre("wlan0", "lo"));
   EXPECT_EQ(config.packet_filter, "not port 22");
@@ -167,8 +171,16 @@ TEST(ConfigTest, ReadsEveryKey) {
   EXPECT_EQ(config.exporter.pen, 4294967295u);
   EXPECT_EQ(config.exporter.domain_name, "R\xc3\xa4ume");
   EXPECT_EQ(config.exporter.shutdown_time, seconds(0));
+  EXPECT_EQ(config.metrics.listen, "[2001:DB8::1]:9841");
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
+  EXPECT_EQ(config.log.format, LogFormat::kJson);
   EXPECT_EQ(config.log.stats_interval, seconds(0));
+}
+
+TEST(ConfigTest, MetricsListenOnAnAddressWithItsPort) {
+  for (const char* text : {"127.0.0.1:9841", "[::]:9841", ":9841", "localhost:1", "[fe80::1%eth0]:65535"}) {
+    EXPECT_EQ(Parse(std::string("metrics: {listen: \"") + text + "\"}\n").metrics.listen, text);
+  }
 }
 
 TEST(ConfigTest, CollectorHostAndPortMakeOneCollector) {

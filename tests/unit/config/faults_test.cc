@@ -18,7 +18,7 @@ std::string FaultsOf(std::string_view text) {
 }
 
 constexpr std::string_view kTopKeys =
-    "interface, bpf, filter, collector, collectors, capture, process, exporter, kubernetes or log";
+    "interface, bpf, filter, collector, collectors, capture, process, exporter, kubernetes, metrics or log";
 constexpr std::string_view kExporterKeys =
     "interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "
     "max_message_bytes, observation_domain, reconnect_seconds, queue_bytes, burst_messages, "
@@ -60,13 +60,13 @@ const Case kCases[] = {
          std::string(kTopKeys)},
     {"UnknownKeyWithHyphens", "log:\n  stats-interval-seconds: 5\n",
      "t.yaml:2: log.stats-interval-seconds: unknown key (did you mean stats_interval_seconds?); "
-     "allowed in log are level or stats_interval_seconds"},
+     "allowed in log are level, format or stats_interval_seconds"},
     {"KeyInTheWrongPlace", "chunk_size: 10\n",
      "t.yaml:1: chunk_size: unknown key (did you mean exporter.chunk_size?); allowed are " +
          std::string(kTopKeys)},
     {"KeyOfAnotherSection", "log:\n  port: 1\n",
-     "t.yaml:2: log.port: unknown key (did you mean collector.port?); allowed in log are level or "
-     "stats_interval_seconds"},
+     "t.yaml:2: log.port: unknown key (did you mean collector.port?); allowed in log are level, "
+     "format or stats_interval_seconds"},
     {"KeyWithDots", "collector.port: 1\n",
      "t.yaml:1: collector.port: write it as a section: \"collector:\", and \"port:\" indented "
      "below it"},
@@ -212,6 +212,32 @@ const Case kCases[] = {
     {"BadHost", "bpf: {source_host: a/b; c}\n",
      "t.yaml:1: bpf.source_host: host \"a/b; c\" is neither an IP address nor a host name; allowed "
      "in a name are letters, digits, - and _ between dots"},
+    {"MetricsOnAPortAlone", "metrics: {listen: 9841}\n",
+     "t.yaml:1: metrics.listen: \"9841\" has no port; allowed is HOST:PORT with an IPv6 address in "
+     "brackets, or :PORT, or nothing"},
+    {"MetricsWithoutPort", "metrics: {listen: \"[::1]\"}\n",
+     "t.yaml:1: metrics.listen: \"[::1]\" has no port; allowed is HOST:PORT with an IPv6 address in "
+     "brackets, or :PORT, or nothing"},
+    {"MetricsWithoutBrackets", "metrics: {listen: \"::1\"}\n",
+     "t.yaml:1: metrics.listen: IPv6 address ::1 lacks its brackets; write [::1]; allowed is HOST:PORT with an "
+     "IPv6 address in brackets, or :PORT, or nothing"},
+    {"MetricsOnNoAddress", "metrics: {listen: 256.1.1.1:9841}\n",
+     "t.yaml:1: metrics.listen: host \"256.1.1.1\" is not an IPv4 address; allowed is four numbers from 0 "
+     "to 255; allowed is HOST:PORT with an IPv6 address in brackets, or :PORT, or nothing"},
+    {"MetricsOnAUrl", "metrics: {listen: \"http://127.0.0.1:9841\"}\n",
+     "t.yaml:1: metrics.listen: \"http://127.0.0.1:9841\" has a scheme; allowed is HOST:PORT with an IPv6 "
+     "address in brackets, or :PORT, or nothing"},
+    {"LogFormat", "log: {format: jsn}\n",
+     "t.yaml:1: log.format: \"jsn\" is not known (did you mean json?); allowed is auto, text, json or "
+     "journald"},
+    {"NoPasswordOfACollectorIsRepeated", "collectors: [\"udp://user:secret@192.0.2.1\"]\n",
+     "t.yaml:1: collectors.url: a user name (before @) does not belong there; write udp://HOST[:PORT]"},
+    {"NoPasswordOfAHostIsRepeated", "collector: {host: \"user:secret@192.0.2.1\"}\n",
+     "t.yaml:1: collector.host: host \"***@192.0.2.1\" is neither an IP address nor a host name; allowed "
+     "in a name are letters, digits, - and _ between dots"},
+    {"NoPasswordOfAServerIsRepeated", "kubernetes: {api_server: \"https://user:secret@192.0.2.1\"}\n",
+     "t.yaml:1: kubernetes.api_server: \"https://***@192.0.2.1\" is no such URL; allowed is "
+     "https://HOST[:PORT], or nothing"},
     {"SemicolonInValue", "log: {stats_interval_seconds: 1; 2}\n",
      "t.yaml:1: log.stats_interval_seconds: \"1; 2\" is not a number of seconds; allowed is a "
      "number of seconds from 0 to 86400"},
@@ -220,7 +246,7 @@ const Case kCases[] = {
      "the keys host, port"},
     {"SectionIsAList", "log:\n  - level: info\n",
      "t.yaml:1: log: a list where a section belongs; allowed are, indented below it, the keys "
-     "level, stats_interval_seconds"},
+     "level, format, stats_interval_seconds"},
     {"DuplicateKey", "interface: a\nlog: {level: info}\ninterface: b\n",
      "t.yaml:3: interface: given twice, first in line 1; allowed is once"},
     {"DuplicateSection", "log:\n  level: info\nlog:\n  level: debug\n",
@@ -285,8 +311,8 @@ const Case kCases[] = {
     {"AllFaultsInOrder",
      "log:\n  level: loud\n  levle: info\ncollector:\n  port: 0\nexporter: 5\ninterface: a b\n",
      "t.yaml:2: log.level: \"loud\" is not known; allowed is trace, debug, info, warning or error\n"
-     "t.yaml:3: log.levle: unknown key (did you mean level?); allowed in log are level or "
-     "stats_interval_seconds\n"
+     "t.yaml:3: log.levle: unknown key (did you mean level?); allowed in log are level, "
+     "format or stats_interval_seconds\n"
      "t.yaml:5: collector.port: \"0\" is out of range; allowed is a whole number from 1 to 65535\n"
      "t.yaml:6: exporter: a single value where a section belongs; allowed are, indented below it, "
      "the keys interval_seconds, chunk_size, template_refresh_seconds, template_refresh_packets, "

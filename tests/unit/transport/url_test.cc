@@ -157,6 +157,20 @@ TEST(UrlTest, ListenUrlMayLeaveOutTheHost) {
             "\"stdout:\" has no scheme; write udp://HOST[:PORT]");
 }
 
+TEST(UrlTest, MessagesRepeatNoPassword) {
+  for (const char* text :
+       {"udp://user:secret@192.0.2.1", "udp://user:sec/ret@192.0.2.1", "user:secret@192.0.2.1",
+        "ftp://user:secret@host", "user:secret@host:4739", "file://u:secret@host"}) {
+    const absl::StatusOr<Url> url = ParseUrl(text);
+    ASSERT_FALSE(url.ok()) << text;
+    EXPECT_EQ(std::string(url.status().message()).find("secret"), std::string::npos) << url.status();
+  }
+  EXPECT_EQ(HideUser("https://u:secret@host/a"), "https://***@host/a");
+  EXPECT_EQ(HideUser("https://token@host"), "https://***@host");
+  EXPECT_EQ(HideUser("u:se@cret@host:1"), "***@host:1");
+  for (const char* text : {"eth0@if2", "udp://host:1", "", "@", "a@b:c"}) EXPECT_EQ(HideUser(text), text);
+}
+
 TEST(UrlTest, TellsAddressesFromNames) {
   EXPECT_TRUE(IsAddress("192.0.2.1"));
   EXPECT_TRUE(IsAddress("fe80::1%lo"));
