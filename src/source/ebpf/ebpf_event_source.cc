@@ -124,13 +124,19 @@ absl::Status EbpfEventSource::Load(const Options& options) {
 
   // Helpers that older kernels lack (bpf/kernel_compat.h) cannot be asked for beforehand in tracing
   // programs: what loads decides, richest first.
-  int error = 0;
+  int error = 0, walks_refused = 0;
   for (const bool iterators : {true, false}) {
+    if (!iterators) walks_refused = error;
     for (const auto& [storage, cookie] : {std::pair(true, true), {true, false}, {false, false}}) {
       if (!tier->typed && storage) continue;
       if (TryLoad(*tier, {.storage = storage, .cookie = cookie, .iterators = iterators}, options)) {
         uses_socket_storage_ = storage;
-        if (iterators) AttachWalks(options);
+        if (iterators) {
+          AttachWalks(options);
+        } else {
+          spdlog::warn("sessions that are open already are not found, nor are there updates: the kernel refuses "
+                       "iterators ({})", ExplainRefusal(tier_, walks_refused));
+        }
         return absl::OkStatus();
       }
       error = errno;
