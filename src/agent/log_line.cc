@@ -67,12 +67,21 @@ std::string Journald(const LogLine& line) {
   return out;
 }
 
+// The message with each number that stands by itself as 0: an address or a name is not a number.
 std::string KindOf(LogLevel level, std::string_view message) {
+  constexpr std::string_view kBeforeWords = " (", kAfterWords = " ),;";
   std::string kind(ToString(level));
-  for (const char c : message) {
-    const bool is_digit = c >= '0' && c <= '9';
-    if (!is_digit) kind += c;
-    if (is_digit && kind.back() != '0') kind += '0';
+  for (size_t i = 0; i < message.size(); ++i) {
+    const bool begins = i == 0 || kBeforeWords.find(message[i - 1]) != kBeforeWords.npos;
+    if (begins) {
+      const size_t end = std::min(message.find_first_not_of("0123456789.", i), message.size());
+      if (end > i && (end == message.size() || kAfterWords.find(message[end]) != kAfterWords.npos)) {
+        kind += '0';
+        i = end - 1;
+        continue;
+      }
+    }
+    kind += message[i];
   }
   return kind;
 }

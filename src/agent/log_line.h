@@ -28,13 +28,13 @@ std::string Format(const LogLine& line, LogFormat format, bool colored = false);
 LogFormat FormatFor(const char* journal_stream, uint64_t device, uint64_t inode);
 
 // Keeps a message that comes again and again from filling the log. Messages are of one kind if they differ
-// in digits alone. Knows no clock.
+// in numbers alone: those that name different collectors, files or keys do not. Knows no clock.
 class LogRateLimit {
  public:
   using Moment = std::chrono::steady_clock::time_point;
 
   struct Options {
-    uint64_t most = 10;                   // lines of a kind
+    uint64_t most = 60;                   // lines of a kind
     std::chrono::seconds window{60};      // from its first line on
     size_t max_kinds = 256;               // remembered; what is beyond that passes
   };

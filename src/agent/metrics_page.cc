@@ -79,7 +79,7 @@ void WriteSessions(const AgentStats& stats, Exposition& out) {
   out.Counter("sockflow_repaired_starts_total", "Starts that were made good from the end.");
   out.Add(stats.sessions.repaired_starts);
   out.Counter("sockflow_session_owners_total",
-              "Sessions that ended, by how their process is known: caller (exact), listener (inferred), "
+              "Sessions that were told and ended, by how their process is known: caller (exact), listener (inferred), "
               "holder (guessed), unknown.");
   for (size_t i = 0; i < stats.counts.attributed.size(); ++i) {
     out.Add({{"quality", AgentStats::kAttributions[i]}}, stats.counts.attributed[i]);

@@ -90,7 +90,7 @@ class Log:
             said = [line for line in agent.lines if 'configuration read again' in line]
         held = [int(match[1]) for line in said
                 if (match := re.search(r'\((\d+) more like it in 60 s\)$', line))]
-        check(len(said) == 11 and len(held) == 1 and 0 < held[0] < STORM, '\n'.join(said))
+        check(len(said) == 61 and len(held) == 1 and 0 < held[0] < STORM, '\n'.join(said))
         print(f'    {STORM} SIGHUPs: {len(said)} lines, {held[0]} held back')
 
     def case_secrets(self):

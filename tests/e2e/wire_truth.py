@@ -48,8 +48,10 @@ SLACK_US = 200
 
 # Where a record may differ from the wire, and why.
 # The peer's last FIN comes when the socket has closed already and only waits out its time, and is answered;
-# or a segment is answered by RST as there is no socket any more. No hook sees that.
+# or a segment is answered by RST as there is no socket any more. No hook sees that. Two processors send at once:
+# an ACK may leave, or pass a capture, behind the RST of the same socket.
 MOST_AFTER, MOST_EXCUSED = 2, 0.1  # packets; share of the sockets
+RESETS = ('local-reset', 'remote-reset')
 AFTER_THE_SOCKET = 'sent and received after the socket was gone'
 NOT_ARRIVED = 'lost on the way'
 # Some hosts keep BPF programs from running while an interrupt meets certain tasks. What a connect that failed
@@ -127,7 +129,8 @@ def compare_counters(truth, end, wire, note):
     missing = [seen - said for seen, said in zip(there, packets)]
     for column, side in (('sent', is_passive), ('received', not is_passive)):
         excuse = NOT_TOLD if is_untold(end) else ''
-        if may_go_on(truth) and all(0 <= count <= MOST_AFTER for count in missing):
+        others = missing if truth['kind'] not in LOSING else [missing[side]]
+        if (may_go_on(truth) or reason_of(truth) in RESETS) and all(0 <= count <= MOST_AFTER for count in others):
             excuse = AFTER_THE_SOCKET
         elif column == 'received' and truth['kind'] in LOSING and missing[side] > 0:
             excuse = NOT_ARRIVED
@@ -150,8 +153,10 @@ def compare_measures(truth, end, wire, note):
             note('again', end['tcpRetransmittedPacketDeltaCount'] == truth['retransmitted'],
                  f"{end['tcpRetransmittedPacketDeltaCount']} sent again, TCP_INFO {truth['retransmitted']}")
         else:
-            # What a FIN brings are one or two samples more of an eighth each.
-            note('rtt', 0 < least <= seen[1] and least <= smoothed and smoothed >= seen[0] * 49 // 64 - 2, detail)
+            # What a FIN brings are one or two samples more of an eighth each, and each packet one that was on its
+            # way.
+            rest = (7 / 8) ** (2 + truth['unacknowledged'])
+            note('rtt', 0 < least <= seen[1] and least <= smoothed and smoothed >= seen[0] * rest - 2, detail)
     if truth['direction'] == 'active' and wire['answer_us'] and reason_of(truth) != 'refused':
         took, called = wire['answer_us'] - wire['syn_us'], 1000 * (truth['start_max'] - truth['start_min'])
         said = end['tcpHandshakeMicroseconds']

@@ -86,7 +86,8 @@ TEST_P(ConnectTest, ForkAfterConnect) {
       close(fd);
       _exit(0);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // Long enough that the search finds both with it.
+    std::this_thread::sleep_for(std::chrono::milliseconds(15));
     close(fd);
     wait(nullptr);
     return 0;

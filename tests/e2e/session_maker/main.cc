@@ -9,7 +9,7 @@
 // One JSON object a line, for each socket: kind, family, direction, local, local_port, remote,
 // remote_port, pid, name, uid, sent, received (null where what arrives is not determined),
 // start_min, start_max (milliseconds since 1970, between which the session began), and what TCP_INFO
-// told before the socket was closed: rtt, min_rtt (microseconds), retransmitted (packets), final (no
+// told before the socket was closed: rtt, min_rtt (microseconds), retransmitted and unacknowledged (packets), final (no
 // more could come). Those of troubled.h come on top of SESSIONS.
 
 #include <sys/mman.h>

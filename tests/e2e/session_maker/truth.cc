@@ -145,6 +145,7 @@ void Session::Observe(bool is_reset) {
   measured_ = Measured{.rtt = info.tcpi_rtt,
                        .min_rtt = info.tcpi_min_rtt,
                        .retransmitted = info.tcpi_total_retrans,
+                       .unacknowledged = info.tcpi_unacked,
                        .is_final = is_reset || info.tcpi_state == kTcpClose};
 }
 
@@ -164,8 +165,8 @@ void Session::Tell(Kind kind, bool prefork, bool counted) const {
       octets(sent_).c_str(), octets(received_).c_str(), start_min_, start_max_);
   if (measured_) {
     length += snprintf(line + length, sizeof(line) - length,
-                       ",\"rtt\":%u,\"min_rtt\":%u,\"retransmitted\":%u,\"final\":%s",
-                       measured_->rtt, measured_->min_rtt, measured_->retransmitted,
+                       ",\"rtt\":%u,\"min_rtt\":%u,\"retransmitted\":%u,\"unacknowledged\":%u,\"final\":%s",
+                       measured_->rtt, measured_->min_rtt, measured_->retransmitted, measured_->unacknowledged,
                        measured_->is_final ? "true" : "false");
   }
   length += snprintf(line + length, sizeof(line) - length, "}\n");

@@ -75,9 +75,9 @@ class Session {
   void Tell(Kind kind, bool prefork, bool counted = true) const;
 
  private:
-  // As TCP_INFO has it; the times in microseconds.
+  // As TCP_INFO has it; the times in microseconds, the others in packets.
   struct Measured {
-    uint32_t rtt, min_rtt, retransmitted;
+    uint32_t rtt, min_rtt, retransmitted, unacknowledged;
     bool is_final;  // the socket is closed, or about to be reset
   };
   void Observe(bool is_reset);

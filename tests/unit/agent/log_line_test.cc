@@ -87,6 +87,15 @@ TEST(LogRateLimitTest, HoldsBackWhatComesAgainAndAgain) {
   EXPECT_THAT(limit.TakeReports(begin + seconds(200)), IsEmpty());
 }
 
+TEST(LogRateLimitTest, DifferentCollectorsAreDifferentKinds) {
+  LogRateLimit limit({.most = 1});
+  EXPECT_TRUE(limit.Passes(LogLevel::kWarning, "udp://192.0.2.1:4739: refused (12 records lost)", {}));
+  EXPECT_TRUE(limit.Passes(LogLevel::kWarning, "udp://192.0.2.2:4739: refused (12 records lost)", {}));
+  EXPECT_FALSE(limit.Passes(LogLevel::kWarning, "udp://192.0.2.2:4739: refused (7 records lost)", {}));
+  EXPECT_TRUE(limit.Passes(LogLevel::kWarning, "within 12 s", {}));
+  EXPECT_FALSE(limit.Passes(LogLevel::kWarning, "within 0.25 s", {}));
+}
+
 TEST(LogRateLimitTest, TellsInTheEndWhatItHolds) {
   LogRateLimit limit({.most = 1, .window = seconds(60)});
   for (int i = 0; i < 4; ++i) limit.Passes(LogLevel::kError, "x", {});
