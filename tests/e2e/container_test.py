@@ -125,7 +125,8 @@ def skip_unless_containers_run(folder):
 
 def records_to(port, output):
     """The records of the sessions to a port."""
-    records = [json.loads(line) for line in output.read_text().splitlines()]
+    lines = output.read_text().splitlines(keepends=True)
+    records = [json.loads(line) for line in lines if line.endswith('\n')]  # the last may be on its way
     return [r for r in records if r.get('destinationTransportPort') == port]
 
 

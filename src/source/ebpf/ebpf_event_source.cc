@@ -30,6 +30,9 @@
 #include "source/ebpf/tier_programs.h"
 #include "spdlog/spdlog.h"
 
+// Where the program's code begins and ends (ld(1), end(3)).
+extern "C" const char __executable_start, etext;
+
 namespace sockflow {
 namespace {
 
@@ -69,13 +72,20 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   return length;
 }
 
-// Of the program's file only what is used stays in memory; the object would be read from it again.
-void DropObjectPages() {
-  size_t size = 0;
-  const auto begin = reinterpret_cast<uintptr_t>(sockflow_bpf__elf_bytes(&size));
+void DropPages(const void* from, const void* to) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t first = (begin + page - 1) / page * page, end = (begin + size) / page * page;
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(from) + page - 1) / page * page,
+                  end = reinterpret_cast<uintptr_t>(to) / page * page;
   if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
+// Of the program's file only what is used from now on stays in memory: the object would be read from it again,
+// as is the code, of which much serves the start alone.
+void DropStartPages() {
+  size_t size = 0;
+  const void* object = sockflow_bpf__elf_bytes(&size);
+  DropPages(object, static_cast<const char*>(object) + size);
+  DropPages(&__executable_start, &etext);
 }
 
 // Here the kernel's programs know this process by the same id as itself.
@@ -106,7 +116,7 @@ absl::StatusOr<std::unique_ptr<EbpfEventSource>> EbpfEventSource::Open(Tier tier
   if (absl::Status attached = source->Attach(); !attached.ok()) return attached;
   // Loading held the kernel's whole type information, and read all of our object; give the memory back.
   malloc_trim(0);
-  DropObjectPages();
+  DropStartPages();
   return source;
 }
 
