@@ -30,6 +30,7 @@ constexpr PartElement kPartElements[] = {
     {ipfix::kIana, 231, kSentBySource},
     {ipfix::kIana, 232, kSentByDestination},
     {ipfix::kIana, 233, kEvent},
+    {ipfix::kIana, 298, kPacketsBySource},
     {ipfix::kIana, 371, kUserName},
     {ipfix::kNtop, 168, kSourcePid},
     {ipfix::kNtop, 169, kSourceProcess},

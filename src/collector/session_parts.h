@@ -27,6 +27,7 @@ enum Part : uint8_t {
   kOctetDelta,
   kEndReason,
   kControlBits,
+  kPacketsBySource,
   kPreExisting,
   kCloseReason,
   kSocketError,

@@ -55,7 +55,7 @@ std::string_view EventWord(uint64_t firewall_event) {
 }
 
 std::string_view ReasonWord(uint64_t firewall_event, uint64_t flow_end_reason,
-                            uint64_t tcp_control_bits) {
+                            uint64_t tcp_control_bits, uint64_t initiator_packets) {
   if (firewall_event != kFlowDeleted) return "-";
   switch (flow_end_reason) {
     case kIdleTimeout:
@@ -65,7 +65,9 @@ std::string_view ReasonWord(uint64_t firewall_event, uint64_t flow_end_reason,
     default:
       break;
   }
-  if ((tcp_control_bits & kRst) != 0) return (tcp_control_bits & kAck) != 0 ? "reset" : "refused";
+  if ((tcp_control_bits & kRst) != 0) {
+    return (tcp_control_bits & kAck) != 0 && initiator_packets != 1 ? "reset" : "refused";
+  }
   if (flow_end_reason == kForcedEnd) return "forced";
   if ((tcp_control_bits & kFin) != 0) return "closed";
   return (tcp_control_bits & (kSyn | kAck)) == kSyn ? "failed" : "ended";

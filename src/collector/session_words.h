@@ -19,11 +19,12 @@ std::string_view EventWord(uint64_t firewall_event);
 bool IsEnd(uint64_t firewall_event);
 
 // Why a session ended, from flowEndReason (136) and the union of its tcpControlBits (6): "closed"
-// (FIN), "reset" (RST), "refused" (RST, and no segment with ACK: it was never established),
+// (FIN), "reset" (RST), "refused" (RST, and never established: the initiator sent one packet alone, or none of
+// either side had ACK, which the RST that refuses has with most systems, RFC 9293 3.10.7.1),
 // "failed" (a SYN and nothing else), "timeout", "forced", "evicted", "ended" (nothing more is
-// known); "-" while it goes on.
+// known); "-" while it goes on. `initiator_packets` (298): 0 if they are not counted.
 std::string_view ReasonWord(uint64_t firewall_event, uint64_t flow_end_reason,
-                            uint64_t tcp_control_bits);
+                            uint64_t tcp_control_bits, uint64_t initiator_packets);
 
 // True for the ends that nobody wished for, in these words or in those of sessionCloseReason.
 bool IsTrouble(std::string_view reason);

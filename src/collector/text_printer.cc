@@ -154,7 +154,8 @@ class TextPrinter : public RecordPrinter {
     const std::string_view close_reason = parts.Text(kCloseReason);
     if (IsEnd(event) && !close_reason.empty()) return close_reason;
     return ReasonWord(event, parts.Number(kEndReason).value_or(0),
-                      parts.Number(kControlBits).value_or(0));
+                      parts.Number(kControlBits).value_or(0),
+                      parts.Number(kPacketsBySource).value_or(0));
   }
 
   void AppendError(const Parts& parts) {

@@ -30,11 +30,14 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     port = listener.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port)), listener.accept()[0]:
         pass
+with socket.socket() as client:
+    refused = client.connect_ex(("127.0.0.1", port))
 # At once: the records are still in a message that has not left.
 os.killpg(demo.pid, signal.SIGINT)
 began = time.monotonic()
 output, log = demo.communicate(timeout=20)
 lines = [line for line in output.splitlines() if f":{port} " in line]
 print(output + log)
-print(f"{len(lines)} of 4 records, exit status {demo.returncode}, {time.monotonic() - began:.2f} s")
-sys.exit(0 if len(lines) == 4 and demo.returncode == 0 else 1)
+reasons = [line.split()[-1] for line in lines if " end " in line]
+print(f"{len(lines)} of 6 records, ended by {reasons}, exit status {demo.returncode}, {time.monotonic() - began:.2f} s")
+sys.exit(0 if len(lines) == 6 and refused and reasons.count("closed") == 2 and reasons.count("refused") == 1 and demo.returncode == 0 else 1)

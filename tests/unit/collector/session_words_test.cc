@@ -23,12 +23,15 @@ TEST(SessionWordsTest, DerivesTheReason) {
   const struct {
     uint64_t event, end_reason, bits;
     std::string_view word;
+    uint64_t initiator_packets = 0;
   } rows[] = {
       {2, 3, kSyn | kAck | kPsh | kFin, "closed"},
       {2, 3, kSyn | kAck | kRst, "reset"},
       {2, 3, kSyn | kAck | kFin | kRst, "reset"},
       {2, 3, kSyn | kRst, "refused"},
       {2, 3, kRst, "refused"},
+      {2, 3, kSyn | kRst | kAck, "refused", 1},
+      {2, 3, kSyn | kRst | kAck, "reset", 2},
       {2, 1, kSyn, "timeout"},
       {2, 1, kSyn | kAck, "timeout"},
       {2, 4, kSyn, "forced"},
@@ -44,7 +47,7 @@ TEST(SessionWordsTest, DerivesTheReason) {
       {5, 2, kSyn | kAck, "-"},
   };
   for (const auto& row : rows) {
-    EXPECT_EQ(ReasonWord(row.event, row.end_reason, row.bits), row.word)
+    EXPECT_EQ(ReasonWord(row.event, row.end_reason, row.bits, row.initiator_packets), row.word)
         << row.event << " " << row.end_reason << " " << row.bits;
   }
   for (const std::string_view word : {"reset", "refused", "failed", "timeout", "evicted"}) {
