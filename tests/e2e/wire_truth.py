@@ -165,6 +165,13 @@ def compare_measures(truth, end, wire, note):
              f'handshake {said} us, on the wire {took} us, connect() {called} us')
 
 
+def may_be_untold(truth, column):
+    """Of a socket whose last hook did not run: how it ended, or, if it never connected, that it was there."""
+    if truth['kind'] in ('timed_out', 'network_error'):
+        return True
+    return column in ('sent', 'received', 'again', 'reason', 'first', 'endReason', 'flags')
+
+
 def compare(truth, end, wire, note):
     """`note` is told each column, whether it is right, what is wrong, and what excuses that."""
     compare_reason(truth, end, wire, note)

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <vector>
@@ -31,22 +30,19 @@ bool SteerPackets() {
 
 TEST_F(OtherCpuTest, NoSessionIsLost) {
   if (sysconf(_SC_NPROCESSORS_ONLN) < 2) GTEST_SKIP() << "needs two CPUs";
-  constexpr int kPairs = 3, kNoSteering = 77;
-  // What goes wrong here does so once in a hundred or thousand sessions. Under emulation each takes 7 ms.
-  const char* more = getenv("SOCKFLOW_STEERED_SESSIONS");
-  const int sessions = more == nullptr ? 600 : atoi(more);
+  constexpr int kPairs = 3, kSessions = 2000, kNoSteering = 77;
   int report[2];
   ASSERT_EQ(pipe(report), 0);
   Gate go, done;
-  Actor load("steered-load", [&report, &go, &done, sessions] {
+  Actor load("steered-load", [&report, &go, &done] {
     if (!SteerPackets()) return kNoSteering;
     std::vector<std::unique_ptr<Actor>> actors;
     for (int pair = 0; pair < kPairs; ++pair) {
       uint16_t port;
       const int listener = Listen(Family::kV4, &port);
       Require(write(report[1], &port, sizeof(port)) == sizeof(port), "report");
-      actors.push_back(std::make_unique<Actor>("steered-server", [listener, sessions] {
-        for (int i = 0; i < sessions; ++i) {
+      actors.push_back(std::make_unique<Actor>("steered-server", [listener] {
+        for (int i = 0; i < kSessions; ++i) {
           const int fd = Accept(listener);
           ReceiveAll(fd, 2);
           SendAll(fd, 1);
@@ -54,8 +50,8 @@ TEST_F(OtherCpuTest, NoSessionIsLost) {
         }
         return 0;
       }));
-      actors.push_back(std::make_unique<Actor>("steered-client", [port, sessions] {
-        for (int i = 0; i < sessions; ++i) {
+      actors.push_back(std::make_unique<Actor>("steered-client", [port] {
+        for (int i = 0; i < kSessions; ++i) {
           const int fd = Connect(Family::kV4, port);
           SendAll(fd, 2);
           ReceiveToEnd(fd);
@@ -87,10 +83,10 @@ TEST_F(OtherCpuTest, NoSessionIsLost) {
   }
   EXPECT_EQ(load.Join(), 0);
   printf("%zu starts, %zu ends of %d; %zu misnamed; %llu calls rescued\n", starts, ends,
-         2 * kPairs * sessions, misnamed,
+         2 * kPairs * kSessions, misnamed,
          static_cast<unsigned long long>(source_->stats().rescued));
-  EXPECT_EQ(starts, size_t{2} * kPairs * sessions);
-  EXPECT_EQ(ends, size_t{2} * kPairs * sessions);
+  EXPECT_EQ(starts, size_t{2} * kPairs * kSessions);
+  EXPECT_EQ(ends, size_t{2} * kPairs * kSessions);
   EXPECT_EQ(misnamed, 0u);
   close(report[0]);
   close(report[1]);
