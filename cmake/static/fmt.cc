@@ -6,6 +6,7 @@
 FMT_BEGIN_NAMESPACE
 namespace detail {
 
+template FMT_API std::locale locale_ref::get<std::locale>() const;
 template FMT_API auto thousands_sep_impl<char>(locale_ref) -> thousands_sep_result<char>;
 template FMT_API auto decimal_point_impl(locale_ref) -> char;
 template FMT_API void buffer<char>::append(const char*, const char*);
