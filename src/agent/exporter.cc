@@ -13,10 +13,12 @@ namespace {
 // The courier fills in when a message leaves.
 constexpr Time kNoTime{};
 
-ipfix::Message Finished(ipfix::MessageEncoder& encoder) {
+// In the memory that is given.
+ipfix::Message Finished(ipfix::MessageEncoder& encoder, std::vector<uint8_t> memory) {
   const auto records = static_cast<uint32_t>(encoder.records());
   const std::span<const uint8_t> octets = encoder.Finish(kNoTime);
-  return {.octets = {octets.begin(), octets.end()}, .records = records};
+  memory.assign(octets.begin(), octets.end());
+  return {.octets = std::move(memory), .records = records};
 }
 
 Exporter::Options Complete(Exporter::Options options) {
@@ -72,13 +74,10 @@ Exporter::Exporter(const Options& options, std::unique_ptr<delivery::Courier> co
   }
 }
 
-bool Exporter::Add(const ipfix::SessionTemplate& description, const SessionRecord& record) {
-  if (encoder_.empty() && options_.layout.templates_in_each_message()) {
-    for (const ipfix::Template& each : options_.layout.templates()) {
-      if (!encoder_.AddTemplate(each)) return false;
-    }
-  }
-  return encoder_.Add(description, record);
+void Exporter::BeginMessage() {
+  if (!encoder_.empty() || !options_.layout.templates_in_each_message()) return;
+  // None of our layouts that does so has more than the smallest message takes.
+  for (const ipfix::Template& each : options_.layout.templates()) (void)encoder_.AddTemplate(each);
 }
 
 bool Exporter::Wants(SessionRecord::Kind kind) const {
@@ -99,10 +98,12 @@ void Exporter::Export(const SessionRecord& record, Moment now) {
     ++untold_records_;
     return;
   }
-  if (!Add(*description, told)) {
+  BeginMessage();
+  if (!encoder_.Add(*description, told)) {
     HandOver();
+    BeginMessage();
     // No record of ours is longer than the smallest message (message_encoder.h).
-    (void)Add(*description, told);
+    (void)encoder_.AddAgain(*description, told);
   }
   if (told.kind != SessionRecord::Kind::kStart) {
     flow_packets_ += told.initiator_packets();
@@ -149,9 +150,9 @@ const ipfix::ExportingStatistics& Exporter::TotalsOf(const delivery::DeliverySta
 
 void Exporter::HandOver() {
   if (encoder_.empty()) return;
-  courier_->Put({.message = Finished(encoder_),
-                 .flow_packets = std::exchange(flow_packets_, 0),
-                 .flow_octets = std::exchange(flow_octets_, 0)});
+  spare_ = courier_->Put({.message = Finished(encoder_, std::move(spare_)),
+                          .flow_packets = std::exchange(flow_packets_, 0),
+                          .flow_octets = std::exchange(flow_octets_, 0)});
 }
 
 void Exporter::HandOverStatistics(const ipfix::MeteringStatistics& metering) {

@@ -64,8 +64,8 @@ class Exporter {
 
  private:
   bool Wants(SessionRecord::Kind kind) const;
-  // False if the message is full.
-  bool Add(const ipfix::SessionTemplate& description, const SessionRecord& record);
+  // Puts the templates into an empty message, for readers that want them in each.
+  void BeginMessage();
   void HandOver();
   void HandOverStatistics(const ipfix::MeteringStatistics& metering);
 
@@ -74,6 +74,7 @@ class Exporter {
   bool takes_updates_;
   std::unique_ptr<delivery::Courier> courier_;
   ipfix::MessageEncoder encoder_;
+  std::vector<uint8_t> spare_;  // memory for the next message
   Moment oldest_record_ = Moment::max();
   Moment next_statistics_ = Moment::max();
   // Of the flows in the message under construction.

@@ -79,8 +79,9 @@ Courier::~Courier() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Courier::Put(Cargo cargo) {
+std::vector<uint8_t> Courier::Put(Cargo cargo) {
   const size_t octets = cargo.message.octets.size();
+  std::vector<uint8_t> spare;
   {
     const std::lock_guard lock(mutex_);
     if (waiting_octets_ + octets <= options_.queue_octets) {
@@ -92,12 +93,18 @@ void Courier::Put(Cargo cargo) {
         wake_octets_ = kNever;
         waiter_->Wake();
       }
-      return;
+      if (!spares_.empty()) {
+        spare = std::move(spares_.back());
+        spares_.pop_back();
+      }
+      return spare;
     }
     skipped_[ipfix::ObservationDomainOf(cargo.message.octets)] += cargo.message.records;
   }
   Lose(cargo, "queue_full",
        fmt::format("{}: the queue of what waits is full; raise exporter.queue_bytes", name_));
+  // It goes nowhere, so its memory may serve again.
+  return std::move(cargo.message.octets);
 }
 
 void Courier::Finish(Clock::time_point deadline, Farewell farewell) {
@@ -164,13 +171,15 @@ void Courier::SayFarewell() {
 }
 
 void Courier::TakeInbox() {
-  std::vector<Cargo> taken;
   {
     const std::lock_guard lock(mutex_);
-    taken.swap(inbox_);
+    taken_.swap(inbox_);
   }
-  pace_.Arrived(taken.size(), Clock::now());
-  for (Cargo& cargo : taken) Enqueue(std::move(cargo));
+  pace_.Arrived(taken_.size(), Clock::now());
+  for (Cargo& cargo : taken_) Enqueue(std::move(cargo));
+  taken_.clear();
+  // After a flood its memory is not needed any more.
+  if (taken_.capacity() > 64 * kSpares) taken_ = {};
   const std::lock_guard lock(mutex_);
   queue_octets_ = waiting_octets_;
   for (const Cargo& cargo : inbox_) queue_octets_ -= cargo.message.octets.size();
@@ -362,10 +371,12 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
     queue.pop_front();
   }
   sent_ = sent_ || result.accepted > 0;
-  const size_t keep = current().unconfirmed();
-  while (unconfirmed_.size() > keep) unconfirmed_.pop_front();
+  Confirm();
   {
     const std::lock_guard lock(mutex_);
+    for (; !used_.empty() && spares_.size() < kSpares; used_.pop_back()) {
+      spares_.push_back(std::move(used_.back()));
+    }
     stats_.messages += result.accepted;
     stats_.octets += octets;
     stats_.records += records;
@@ -394,6 +405,14 @@ bool Courier::SendBurst(std::deque<Cargo>& queue) {
     return false;
   }
   return !busy_;
+}
+
+void Courier::Confirm() {
+  used_.clear();
+  for (const size_t keep = current().unconfirmed(); unconfirmed_.size() > keep; unconfirmed_.pop_front()) {
+    std::vector<uint8_t>& octets = unconfirmed_.front().message.octets;
+    if (octets.capacity() <= kLargestSpare) used_.push_back(std::move(octets));
+  }
 }
 
 void Courier::CountLoss(uint64_t records, std::string_view reason) {

@@ -107,8 +107,9 @@ class Courier {
   ~Courier();
 
   // Takes a message, whose header needs no sequence and no time yet. Never waits. One that finds no
-  // room is lost, and counted.
-  void Put(Cargo cargo);
+  // room is lost, and counted. Returns memory for the octets of the next one, or none: to allocate in one
+  // thread what another frees costs both of them.
+  std::vector<uint8_t> Put(Cargo cargo);
 
   // The last messages of a session, statistics, made when all else has been sent; called in the thread.
   using Farewell = std::function<std::vector<ipfix::Message>(const DeliveryStats&)>;
@@ -128,6 +129,8 @@ class Courier {
  private:
   // Messages for one system call where the number is not limited.
   static constexpr size_t kLargestBurst = 64;
+  // Memory of messages that is kept for others: so many, of at most this size.
+  static constexpr size_t kSpares = 64, kLargestSpare = 4096;
 
   struct Candidate {
     std::unique_ptr<Transport> transport;
@@ -179,6 +182,8 @@ class Courier {
   // False if nothing more can be sent now.
   bool SendBurst(std::deque<Cargo>& queue);
   void ApplySkipped();
+  // Forgets what has arrived.
+  void Confirm();
 
   void CountLoss(uint64_t records, std::string_view reason);
   void CountLoss(const Cargo& cargo, std::string_view reason);
@@ -206,6 +211,7 @@ class Courier {
   // Shared between the threads.
   mutable std::mutex mutex_;
   std::vector<Cargo> inbox_;
+  std::vector<std::vector<uint8_t>> spares_;
   size_t waiting_octets_ = 0;  // of the inbox and of queue_
   // Put wakes the thread when so many octets wait.
   size_t wake_octets_ = std::numeric_limits<size_t>::max();
@@ -218,6 +224,7 @@ class Courier {
   bool spool_failed_ = false;  // the last write; logged once
   // The preamble of what was taken from the spool last, as it was there and as it is in Cargo.
   std::shared_ptr<const Preamble> spooled_preamble_, taken_preamble_;
+  std::vector<Cargo> taken_;  // empty: memory for the inbox
   std::deque<Cargo> queue_;
   std::deque<Cargo> behind_spool_;  // younger than what is on disk, which took no more
   size_t queue_octets_ = 0;  // when the inbox was taken last
@@ -234,6 +241,7 @@ class Courier {
   Clock::time_point next_log_ = Clock::time_point::min();
   uint64_t logged_losses_ = 0;
   std::vector<std::span<const uint8_t>> burst_;
+  std::vector<std::vector<uint8_t>> used_;  // spares to be
 
   std::thread thread_;  // last: it uses all the others
 };

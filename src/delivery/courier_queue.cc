@@ -20,6 +20,10 @@ constexpr Duration kSpoolRetryInterval = std::chrono::seconds(1);
 // In memory while there is room, then on disk; and behind what is on disk as long as that is there, so
 // that what was first stays first.
 void Courier::Enqueue(Cargo cargo) {
+  if (spool_ == nullptr && cargo.kind != Cargo::Kind::kStatistics) {
+    queue_.push_back(std::move(cargo));
+    return;
+  }
   bool behind = false;
   {
     const std::lock_guard lock(mutex_);

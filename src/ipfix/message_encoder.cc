@@ -103,6 +103,7 @@ bool MessageEncoder::AddTemplate(const Template& description) {
 }
 
 bool MessageEncoder::AddRecord(const Template& description, const void* record) {
+  turned_away_.clear();
   if (options_.max_records > 0 && records_ >= options_.max_records) return false;
   const size_t overhead = Overhead(description.id);
   if (!Fits(overhead + description.fixed_octets + description.variable_fields)) return false;
@@ -117,15 +118,31 @@ bool MessageEncoder::AddRecord(const Template& description, const void* record) 
   Writer writer(begin, room - without_strings);
   description.put(description, record, writer);
   const auto size = static_cast<size_t>(writer.at() - begin);
-  if (!Fits(overhead + size)) return false;
+  if (!Fits(overhead + size)) {
+    turned_away_.assign(begin, writer.at());
+    return false;
+  }
+  Take(description, overhead, size);
+  return true;
+}
+
+bool MessageEncoder::AddTurnedAway(const Template& description) {
+  const size_t overhead = Overhead(description.id);
+  if (!Fits(overhead + turned_away_.size())) return false;
+  std::ranges::copy(turned_away_, &buffer_[end_ + overhead]);
+  Take(description, overhead, turned_away_.size());
+  turned_away_.clear();
+  return true;
+}
+
+void MessageEncoder::Take(const Template& description, size_t overhead, size_t octets) {
   if (overhead > 0) {
     // Padding is always shorter than the smallest record: of none there is none.
     const size_t smallest = description.fixed_octets + description.variable_fields;
     OpenSet(description.id, description.padded ? smallest : 0);
   }
-  end_ += size;
+  end_ += octets;
   ++records_;
-  return true;
 }
 
 std::span<const uint8_t> MessageEncoder::Finish(Time export_time) {

@@ -3,17 +3,17 @@
 
 #include <array>
 
-#include "absl/strings/ascii.h"
-
 namespace sockflow::ipfix {
 namespace {
 
 // Of a hexadecimal digit; 16 of anything else.
-uint8_t DigitOf(char c) {
-  if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
-  const char lower = absl::ascii_tolower(static_cast<unsigned char>(c));
-  return lower >= 'a' && lower <= 'f' ? static_cast<uint8_t>(lower - 'a' + 10) : 16;
-}
+constexpr std::array<uint8_t, 256> kDigits = [] {
+  std::array<uint8_t, 256> digits;
+  digits.fill(16);
+  for (uint8_t i = 0; i < 10; ++i) digits['0' + i] = i;
+  for (uint8_t i = 0; i < 6; ++i) digits['a' + i] = digits['A' + i] = static_cast<uint8_t>(10 + i);
+  return digits;
+}();
 
 }  // namespace
 
@@ -36,7 +36,7 @@ void Writer::PutUuid(std::string_view text, uint8_t* at) {
   size_t digits = 0;
   for (const char c : text) {
     if (c == '-') continue;
-    const uint8_t digit = DigitOf(c);
+    const uint8_t digit = kDigits[static_cast<uint8_t>(c)];
     if (digit > 15 || digits == 2 * octets.size()) return;
     octets[digits / 2] = static_cast<uint8_t>(octets[digits / 2] << 4 | digit);
     ++digits;

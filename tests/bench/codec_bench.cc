@@ -78,7 +78,7 @@ void MeasureEncode(TemplateOfRecord template_of, Kind kind, std::string_view nam
         const std::span<const uint8_t> message = encoder.Finish(kNow);
         Look(message);
         octets = (message.size() - kMessageHeaderOctets - kSetHeaderOctets) / count;
-        (void)encoder.Add(description, record);
+        (void)encoder.AddAgain(description, record);
       }
     }
     records += 100 * sessions.size();
@@ -129,7 +129,7 @@ void MeasureDecode(const Layout& layout, Kind kind, std::string_view name, Clock
     if (encoder.Add(description, record)) continue;
     const std::span<const uint8_t> message = encoder.Finish(kNow);
     messages.emplace_back(message.begin(), message.end());
-    (void)encoder.Add(description, record);
+    (void)encoder.AddAgain(description, record);
   }
   const auto begin = Clock::now();
   Clock::duration took{};

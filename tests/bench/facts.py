@@ -68,4 +68,4 @@ class AllFacts:
 
 class FullAgent(processes.Agent):
     def __init__(self, build, config):
-        self.start(self.command(build, config), ready=r"kubernetes: \d+ pods known")
+        self.start(self.command(build, config), ready=r"(?s)pods known.*capture tier:|capture tier:.*pods known")

@@ -54,6 +54,7 @@ class Bench:
         self.few = 3 if quick else 7
         self.connections = 20_000 if quick else 40_000  # of each pair of processes
         self.load_pairs = max(1, os.cpu_count() // 2)
+        self.facts_rate = 8_000  # connections a second of each pair: a fifth of what a core can make
         self.idle_seconds = 5 if quick else 20
         self.megabytes = 1024 if quick else 4096
         self.codec_seconds = "0.1" if quick else "0.3"
@@ -83,10 +84,10 @@ class Bench:
 
     # --- the load ---
 
-    def load(self, payload=0, run_json=processes.run_json):
+    def load(self, payload=0, run_json=processes.run_json, rate=0):
         result = run_json(f"{self.tools}/bench_connection_load", "--connections",
                           str(self.connections), "--pairs", str(self.load_pairs),
-                          "--payload", str(payload))
+                          "--payload", str(payload), "--rate", str(rate))
         result["us"] = result["cpu_seconds"] / result["connections"] * 1e6
         return result
 
@@ -180,16 +181,17 @@ class Bench:
         return rounds
 
     def facts_stage(self):
-        """2 again: everything that can be told, of a load within a pod, beside the default."""
+        """2 again: everything that can be told, of a load within a pod, beside the default. At a rate
+        whose records all leave: a record that is lost costs less."""
         rounds = []
         with AllFacts() as facts:
             for _ in range(self.few):
                 one = {}
                 with Sink(self.build) as sink, Agent(self.build, sink.port) as agent:
-                    self.load(run_json=facts.run_json)
+                    self.load(run_json=facts.run_json, rate=self.facts_rate)
                     one["default"] = {**agent.settle(), **agent.summary()}
                 with Sink(self.build) as sink, facts.agent(self.build, sink.port) as agent:
-                    self.load(run_json=facts.run_json)
+                    self.load(run_json=facts.run_json, rate=self.facts_rate)
                     one["all"] = agent.settle()
                     one["all"]["rss"] = processes.memory_mb(agent.pid)
                     one["all"].update(agent.summary())
@@ -197,10 +199,13 @@ class Bench:
         per_100k = 100_000 / (self.connections * self.load_pairs)
         self.row("agent's CPU seconds per 100,000 connections, all facts told",
                  [one["all"]["cpu"] for one in rounds], "<= 1.5", 3, per_100k)
-        self.row("  by default", [one["default"]["cpu"] for one in rounds], "<= 0.5", 3, per_100k)
+        self.row("  of these in user space", [one["all"]["user"] for one in rounds], "", 2, per_100k)
+        self.row("  by default", [one["default"]["cpu"] for one in rounds], "", 3, per_100k)
+        self.row("    of these in user space", [one["default"]["user"] for one in rounds], "", 2, per_100k)
         self.row("  ratio", [one["all"]["cpu"] / one["default"]["cpu"] for one in rounds])
         self.row("  events lost, by the agent's statistics",
                  [one["all"]["lost_events"] for one in rounds], "0", 0)
+        self.row("  records lost", [one["all"]["lost_records"] for one in rounds], "0", 0)
         self.row("  agent's RSS after that load, MB", [one["all"]["rss"] for one in rounds], "", 1)
         return rounds
 

@@ -41,6 +41,14 @@ class MessageEncoder {
     return AddRecord(description, &record);
   }
 
+  // The same for the very record that Add has just turned away, unchanged, after Finish: what was
+  // written of it then is not written once more, which where a message holds one or two records is a
+  // third to a half of all writing.
+  template <typename Record>
+  [[nodiscard]] bool AddAgain(const TemplateOf<Record>& description, const Record& record) {
+    return turned_away_.empty() ? AddRecord(description, &record) : AddTurnedAway(description);
+  }
+
   // Nothing added since the last Finish.
   bool empty() const;
   // Data records added since the last Finish.
@@ -55,6 +63,9 @@ class MessageEncoder {
 
  private:
   bool AddRecord(const Template& description, const void* record);
+  bool AddTurnedAway(const Template& description);
+  // What has been written behind the message, and `overhead`, becomes part of it.
+  void Take(const Template& description, size_t overhead, size_t octets);
   bool Fits(size_t octets) const;
   // Octets that close the open set.
   size_t Padding() const;
@@ -67,6 +78,7 @@ class MessageEncoder {
   // The message is built in place; a record that turns out too long is written past the limit into
   // slack and then forgotten, which is cheaper than to measure every record first.
   std::vector<uint8_t> buffer_;
+  std::vector<uint8_t> turned_away_;  // the record that was written and did not fit; empty: none
   size_t limit_;
   size_t end_;            // of what is in the message
   size_t set_begin_ = 0;  // of the open set; 0 if none is open

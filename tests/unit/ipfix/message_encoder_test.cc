@@ -154,6 +154,49 @@ TEST(MessageEncoderTest, PaddingIsShorterThanAnyRecord) {
   }
 }
 
+// A template that counts how often a record is written.
+int written = 0;
+constexpr auto kCounted = std::to_array({
+    Text(Iana("userName"),
+         [](const SessionRecord& r) { ++written; return std::string_view(r.session.user_name); }),
+});
+
+TEST(MessageEncoderTest, WhatWasTurnedAwayIsNotWrittenTwice) {
+  const SessionTemplate counted = MakeTemplate<kCounted>(902, "counted");
+  MessageEncoder encoder({.max_message_octets = 512});
+  Session session = ExampleSession();
+  session.user_name.assign(200, 'a');
+  const SessionRecord first{Kind::kStart, session};
+  ASSERT_TRUE(encoder.Add(counted, first));
+  ASSERT_TRUE(encoder.Add(counted, first));
+  session.user_name.assign(199, 'b');
+  const SessionRecord last{Kind::kEnd, session};
+  written = 0;
+  ASSERT_FALSE(encoder.Add(counted, last));
+  EXPECT_EQ(Finish(encoder).size(), 16u + 4 + 2 * 201);
+  ASSERT_TRUE(encoder.AddAgain(counted, last));
+  EXPECT_EQ(written, 1);
+  EXPECT_EQ(encoder.records(), 1u);
+  const Bytes message = Finish(encoder);
+  MessageEncoder other({.max_message_octets = 512, .first_sequence = 2});
+  ASSERT_TRUE(other.Add(counted, last));
+  EXPECT_EQ(message, Finish(other));
+}
+
+TEST(MessageEncoderTest, WhatWasTurnedAwayUnwrittenIsWrittenThen) {
+  const SessionTemplate counted = MakeTemplate<kCounted>(902, "counted");
+  MessageEncoder encoder({.max_records = 1});
+  Session session = ExampleSession();
+  session.user_name = "first";
+  const SessionRecord record{Kind::kStart, session};
+  ASSERT_TRUE(encoder.Add(counted, record));
+  session.user_name = "second";
+  ASSERT_FALSE(encoder.Add(counted, record));
+  EXPECT_EQ(Finish(encoder).size(), 16u + 4 + 6);
+  ASSERT_TRUE(encoder.AddAgain(counted, record));
+  EXPECT_EQ(Finish(encoder).size(), 16u + 4 + 7);
+}
+
 TEST(MessageEncoderTest, PaddingIsZeroWhateverTheBufferHeld) {
   MessageEncoder encoder({});
   Session session = ExampleSession();
