@@ -54,6 +54,10 @@ class EventSource {
   // The id under which it tells of this very process; 0: not known; nullopt: as the process itself knows it.
   virtual std::optional<uint32_t> own_pid() const { return std::nullopt; }
 
+  // Grows each time that all sessions which go on have been told of (kUpdate, or what told their start)
+  // since it grew last. Of a source that tells no updates it stays 0.
+  virtual uint64_t rounds() const { return 0; }
+
   // A file that has been read to its end: nothing more comes.
   virtual bool finished() const { return false; }
   // Nothing is lost if Poll is called later: a file waits for who reads it.

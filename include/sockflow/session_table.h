@@ -18,7 +18,8 @@ class SessionTable {
   using Emit = absl::FunctionRef<void(Session&, SessionRecord::Kind)>;
 
   struct Options {
-    // Sessions open at the same time that are remembered; the oldest is forgotten first.
+    // Sessions open at the same time that are remembered; the one that was not heard of for longest is
+    // forgotten first.
     size_t max_sessions = 262'144;
     // How long the start of a session waits for its owner: a passive one for the process that accepts
     // it, an active one if its source still looks for who connected.
@@ -34,6 +35,7 @@ class SessionTable {
     uint64_t repaired_starts = 0;  // starts made from the end event, the start event being lost
     uint64_t evicted = 0;          // forgotten because the table was full; their end still goes out
     uint64_t recounted = 0;        // evicted long ago: their end counts what earlier records told again
+    uint64_t unseen_ends = 0;      // ends made by EndUnheard
     uint64_t late = 0;             // events of sessions that had ended already, dropped
   };
 
@@ -43,6 +45,10 @@ class SessionTable {
 
   // Emits what has waited long enough. Call at NextDeadline() or later.
   void Expire(Time now, Emit emit);
+  // Ends the open sessions of which nothing was heard for two rounds (EventSource::rounds()): they are over,
+  // and the event that said so was lost. They are told to have ended when they were last heard of.
+  // Call at each new round.
+  void EndUnheard(Time now, Emit emit);
   // When Expire has something to do next; Time::max() if never.
   Time NextDeadline() const;
   // Emits all that waits, whatever its age: the agent stops.
@@ -55,12 +61,12 @@ class SessionTable {
   const Stats& stats() const { return stats_; }
 
  private:
-  // What a session waits for. Each entry is in the list of its state, the oldest first; the lists own
-  // the entries, and an entry moves between them without being copied.
+  // What a session waits for. Each entry is in the list of its state, first the one that was not heard of
+  // for longest; the lists own the entries, and an entry moves between them without being copied.
   enum State {
     kAwaitingOwner,  // its start
     kDead,            // ended in the accept queue; start and end
-    kGone,            // nothing: its records are out, an accept that was overtaken may follow
+    kGone,            // nothing: its records are out, an event that was overtaken may follow
     kOpen,
     kStates,
   };
@@ -68,6 +74,7 @@ class SessionTable {
     Session session;
     State state;
     Time deadline;
+    uint64_t round;  // when it was heard of last
   };
   using Entries = std::list<Entry>;
   // What the records of an evicted session have told, for its end.
@@ -95,6 +102,7 @@ class SessionTable {
 
   Options options_;
   Stats stats_;
+  uint64_t round_ = 0;
   Entries entries_[kStates];
   absl::flat_hash_map<SessionId, Entries::iterator> by_id_;
   std::list<Told> told_;  // the oldest first

@@ -129,6 +129,9 @@ Pipeline::Moment Pipeline::NextDeadline(Moment now) const {
 void Pipeline::OnTime(Moment now) {
   const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
   if (sessions_.NextDeadline() != Time::max()) sessions_.Expire(WallClockNow(), emit);
+  if (const uint64_t before = std::exchange(rounds_, source_->rounds()); before < rounds_) {
+    sessions_.EndUnheard(WallClockNow(), emit);
+  }
   OnHeld(now);
   exporters_.OnTime(now);
   if (next_filter_refresh_ <= now) {
@@ -190,6 +193,7 @@ std::vector<AgentStats::Stage> Pipeline::LossesByStage(const SourceStats& source
           {"session",
            {{"session_evicted", sessions_.stats().evicted},
             {"session_recounted", sessions_.stats().recounted},
+            {"unseen_end", sessions_.stats().unseen_ends},
             {"late_accept", sessions_.stats().late}}}};
 }
 

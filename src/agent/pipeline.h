@@ -87,6 +87,7 @@ class Pipeline {
   Exporters exporters_;
   Options options_;
   SessionTable sessions_;
+  uint64_t rounds_ = 0;  // of the source, as the table knows it
   HeldRecords held_;
   uint64_t held_news_ = 0;  // of the enrichers, when those that are held were asked for last
   std::atomic<bool> stop_ = false;

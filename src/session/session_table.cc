@@ -81,7 +81,7 @@ SessionTable::Entries::iterator SessionTable::Insert(const SessionEvent& event, 
   if (by_id_.size() >= options_.max_sessions) EvictOldest(emit);
   Entries& list = entries_[state];
   list.push_back(
-      Entry{.session = NewSession(event), .state = state, .deadline = Time::max()});
+      Entry{.session = NewSession(event), .state = state, .deadline = Time::max(), .round = round_});
   const auto entry = std::prev(list.end());
   by_id_[event.id] = entry;
   return entry;
@@ -90,6 +90,7 @@ SessionTable::Entries::iterator SessionTable::Insert(const SessionEvent& event, 
 void SessionTable::MoveTo(State state, Entries::iterator entry) {
   entries_[state].splice(entries_[state].end(), entries_[entry->state], entry);
   entry->state = state;
+  entry->round = round_;
 }
 
 void SessionTable::Erase(Entries::iterator entry) {
@@ -199,6 +200,7 @@ void SessionTable::OnUpdate(const SessionEvent& event, Emit emit) {
   ++stats_.updates;
   emit(entry->session, SessionRecord::Kind::kUpdate);
   entry->session.reported = entry->session.tcp;
+  MoveTo(kOpen, entry);
 }
 
 void SessionTable::OnClose(const SessionEvent& event, Emit emit) {
@@ -239,6 +241,23 @@ void SessionTable::Expire(Time now, Emit emit) {
   for (State state : {kAwaitingOwner, kDead, kGone}) {
     Entries& list = entries_[state];
     while (!list.empty() && list.front().deadline <= now) Release(list.begin(), emit);
+  }
+}
+
+void SessionTable::EndUnheard(Time now, Emit emit) {
+  ++round_;
+  Entries& open = entries_[kOpen];
+  // One round more than what the source tells of would take: what tells the end may be on its way.
+  while (!open.empty() && open.front().round + 2 < round_) {
+    const auto entry = open.begin();
+    Session& session = entry->session;
+    session.end_cause = EndCause::kNotSeen;
+    session.ended = std::max(session.started, session.ended);
+    ++stats_.unseen_ends;
+    EmitEnd(session, emit);
+    // Should it end once more, that is no second end.
+    entry->deadline = now + options_.dead_accept_hold;
+    MoveTo(kGone, entry);
   }
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // iter/bpf_sk_storage_map and iter/bpf_map_elem: the counters of sessions that go on.
+#include <bpf/bpf.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <initializer_list>
 #include <map>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "tests/kernel/kernel_test.h"
@@ -106,6 +110,57 @@ TEST_F(IterSessionsTest, ManySessionsAreToldOnceEach) {
   for (const int fd : sockets) close(fd);
   close(listener);
   CollectEnds(port, 2 * kSessions);
+}
+
+// Takes from the kernel half what it remembers of all sessions, as if it had never seen that they ended.
+void ForgetSessions(std::initializer_list<int> sockets) {
+  uint32_t id = 0;
+  while (bpf_map_get_next_id(id, &id) == 0) {
+    const int map = bpf_map_get_fd_by_id(id);
+    bpf_map_info info = {};
+    uint32_t size = sizeof(info);
+    if (map >= 0 && bpf_obj_get_info_by_fd(map, &info, &size) == 0) {
+      // Socket storage knows its sockets by their descriptors.
+      if (std::string_view(info.name) == "socket_sessions") {
+        for (const int socket : sockets) bpf_map_delete_elem(map, &socket);
+      }
+      uint64_t key = 0;
+      while (std::string_view(info.name) == "hashed_sessions" && bpf_map_get_next_key(map, nullptr, &key) == 0) {
+        bpf_map_delete_elem(map, &key);
+      }
+    }
+    close(map);
+  }
+}
+
+TEST_F(IterSessionsTest, AnEndThatNoHookSawIsFoundLater) {
+  source_.reset();
+  Attach({.active_timeout = milliseconds(200)});
+  uint16_t port;
+  const int listener = Listen(Family::kV4, &port);
+  const int lost_client = Connect(Family::kV4, port);
+  const int lost_server = Accept(listener);
+  SendAll(lost_client, 1000);
+  ReceiveAll(lost_server, 1000);
+  CollectFor(milliseconds(500));
+  std::set<SessionId> lost;
+  for (const Record& record : Records(port)) lost.insert(record.session.id);
+  EXPECT_EQ(lost.size(), 2u);
+  ForgetSessions({lost_client, lost_server});
+  const int client = Connect(Family::kV4, port);
+  const int server = Accept(listener);
+  CollectEnds(port, 2);
+  for (const auto& [kind, session] : Records(port)) {
+    if (kind != SessionRecord::Kind::kEnd) continue;
+    EXPECT_TRUE(lost.contains(session.id)) << "one that goes on";
+    EXPECT_EQ(EndCauseOf(session), EndCause::kNotSeen);
+    EXPECT_EQ(session.tcp.octets_sent + session.tcp.octets_received, 1000u);
+  }
+  close(client);
+  ReceiveToEnd(server);
+  close(server);
+  CollectEnds(port, 4);
+  for (const int fd : {lost_client, lost_server, listener}) close(fd);
 }
 
 }  // namespace

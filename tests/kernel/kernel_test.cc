@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "source/open_event_source.h"
 
@@ -92,6 +93,7 @@ void KernelTest::Drain() {
 
 void KernelTest::Begin() {
   lost_before_ = source_->stats().lost;
+  rounds_ = source_->rounds();
   table_ = std::make_unique<SessionTable>(SessionTable::Options{});
   events_.clear();
   records_.clear();
@@ -106,7 +108,9 @@ void KernelTest::PollOnce(Duration wait) {
     table_->Apply(event, emit);
   });
   ASSERT_TRUE(polled.ok()) << polled.message();
-  table_->Expire(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()), emit);
+  const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  table_->Expire(now, emit);
+  if (const uint64_t before = std::exchange(rounds_, source_->rounds()); before < rounds_) table_->EndUnheard(now, emit);
 }
 
 void KernelTest::CollectFor(milliseconds time) {

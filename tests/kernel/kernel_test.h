@@ -65,6 +65,7 @@ class KernelTest : public ::testing::Test {
   void PollOnce(Duration wait);
 
   std::unique_ptr<SessionTable> table_;
+  uint64_t rounds_ = 0;  // of the source
   std::vector<SessionEvent> events_;
   std::vector<Record> records_;
   std::vector<LossCounter> lost_before_;

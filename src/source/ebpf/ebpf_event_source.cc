@@ -56,6 +56,8 @@ constexpr size_t kDescriptionDivisor = 2;
 // How late an update may come, in parts of the active timeout.
 constexpr int kWalksInTimeout = 30;
 constexpr Duration kShortestWalkInterval = milliseconds(20);
+// Within a round what is in the ring buffer has been read, however long it takes.
+constexpr Duration kShortestRound = std::chrono::seconds(1);
 
 constexpr char kKernelBtf[] = "/sys/kernel/btf/vmlinux";
 
@@ -215,7 +217,8 @@ void EbpfEventSource::AttachWalks(const Options& options) {
   if (!walk.ok()) return;
   walk_sessions_.emplace(*std::move(walk));
   active_timeout_ = options.active_timeout;
-  next_walk_ = Clock::now() + active_timeout_;
+  round_end_ = Clock::now();
+  next_walk_ = round_end_ + active_timeout_;
 }
 
 void EbpfEventSource::Deliver(const tcp_event& event,
@@ -237,9 +240,16 @@ void EbpfEventSource::FindExisting(absl::FunctionRef<void(const SessionEvent&)> 
 
 void EbpfEventSource::TellUpdates(absl::FunctionRef<void(const SessionEvent&)> deliver) {
   bpf_->bss->next_update_ns = ~uint64_t{0};
+  const auto begin = Clock::now();
   const absl::Status done =
       walk_sessions_->Run([&](const tcp_event& event) { Deliver(event, deliver); });
-  if (!done.ok()) ++walks_failed_;
+  if (!done.ok()) {
+    ++walks_failed_;
+  } else if (begin - round_end_ >= std::max(active_timeout_, kShortestRound)) {
+    // What was told last before the round began would have been due.
+    ++rounds_;
+    round_end_ = Clock::now();
+  }
   // A session that begins from now on is due after a whole timeout. Sessions that are due soon one after
   // the other share a walk.
   const Duration shortest = std::max(active_timeout_ / kWalksInTimeout, kShortestWalkInterval);

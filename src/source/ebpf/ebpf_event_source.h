@@ -56,6 +56,7 @@ class EbpfEventSource final : public EventSource {
   SourceStats stats() override;
   void SetFilter(const FilterRules& rules) override;
   std::optional<uint32_t> own_pid() const override;
+  uint64_t rounds() const override { return rounds_; }
   std::string description() const override;
 
   // Wakeups that the kernel half gave us so far.
@@ -106,6 +107,8 @@ class EbpfEventSource final : public EventSource {
   uint64_t events_ = 0;
   uint64_t malformed_ = 0;
   uint64_t walks_failed_ = 0;
+  uint64_t rounds_ = 0;
+  std::chrono::steady_clock::time_point round_end_{};  // of the last one
 };
 
 }  // namespace sockflow

@@ -28,6 +28,7 @@ class ScriptedSource : public EventSource {
       : script_(std::move(script)), is_file_(is_file) {}
   absl::Status Poll(Duration wait, absl::FunctionRef<void(const SessionEvent&)> deliver) override {
     waits.push_back(wait);
+    ++polls;
     if (next_ < script_.size()) {
       for (const SessionEvent& event : script_[next_++]) deliver(event);
       return absl::OkStatus();
@@ -41,11 +42,14 @@ class ScriptedSource : public EventSource {
   SourceStats stats() override { return {}; }
   std::string description() const override { return "scripted"; }
   std::optional<uint32_t> own_pid() const override { return own; }
+  uint64_t rounds() const override { return tells_updates ? polls : 0; }
   bool finished() const override { return is_file_ && next_ == script_.size(); }
   bool can_wait() const override { return is_file_; }
 
   static inline std::vector<Duration> waits;
   static inline std::optional<uint32_t> own;
+  static inline bool tells_updates = false;
+  uint64_t polls = 0;
 
  private:
   std::vector<std::vector<SessionEvent>> script_;
@@ -134,6 +138,7 @@ class PipelineTest : public ::testing::Test {
                                  bool is_file = false, size_t queue_octets = 8 << 20) {
     ScriptedSource::waits.clear();
     ScriptedSource::own.reset();
+    ScriptedSource::tells_updates = false;
     std::vector<std::unique_ptr<Enricher>> enrichers;
     enrichers.push_back(std::make_unique<NamingEnricher>());
     LateEnricher::gave_up.clear();
@@ -164,6 +169,18 @@ TEST_F(PipelineTest, EventsBecomeRecordsAndTheEndFlushes) {
                        {.duration = milliseconds(30)});
   ASSERT_TRUE(pipeline->Run().ok());
   EXPECT_THAT(Lines(far_), ElementsAre("1 1 ada ", "1 2 ada ", "2 1 ada "));
+}
+
+TEST_F(PipelineTest, WhatASourceTellsNoMoreOfEnds) {
+  std::vector<std::vector<SessionEvent>> script = {
+      {Event(SessionEvent::Kind::kConnect, 1), Event(SessionEvent::Kind::kConnect, 2)}};
+  for (int i = 0; i < 3; ++i) script.push_back({Event(SessionEvent::Kind::kUpdate, 2)});
+  auto pipeline = Make(script, {.duration = milliseconds(30)});
+  ScriptedSource::tells_updates = true;
+  ASSERT_TRUE(pipeline->Run().ok());
+  std::vector<std::string> lines = Lines(far_);
+  lines.resize(std::min<size_t>(lines.size(), 6));
+  EXPECT_THAT(lines, ElementsAre("1 1 ada ", "2 1 ada ", "2 5 ada ", "2 5 ada ", "1 2 ada ", "2 5 ada "));
 }
 
 TEST_F(PipelineTest, StopsAtOnceFromAnotherThread) {

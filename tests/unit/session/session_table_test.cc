@@ -238,6 +238,51 @@ TEST_F(SessionTableTest, AnEvictedOlderSessionCountsFromWhenItWasFound) {
   EXPECT_EQ(table.stats().recounted, 0u);
 }
 
+TEST_F(SessionTableTest, WhatIsNotHeardOfForTwoRoundsHasEnded) {
+  SessionTable table({});
+  const auto round = [&] { table.EndUnheard(kBegin + seconds(100), Emit()); };
+  Apply(table, Event(Kind::kConnect, 1, "gone"));
+  Apply(table, Event(Kind::kConnect, 2, "there"));
+  round();
+  SessionEvent update = Event(Kind::kUpdate, 1, "gone", kBegin + seconds(5));
+  update.tcp.octets_sent = 7;
+  Apply(table, update);
+  Apply(table, Event(Kind::kUpdate, 2, "there"));
+  Apply(table, Event(Kind::kConnect, 3, "new"));
+  Drain();
+  round();
+  Apply(table, Event(Kind::kUpdate, 2, "there"));
+  round();
+  EXPECT_THAT(Drain(), ElementsAre("update 2 there")) << "what tells the end may still come";
+  Apply(table, Event(Kind::kUpdate, 2, "there"));
+  Apply(table, Event(Kind::kUpdate, 3, "new"));
+  round();
+  EXPECT_THAT(Drain(), ElementsAre("update 2 there", "update 3 new", "end 1 gone"));
+  EXPECT_EQ(sessions_.back().ended, kBegin + seconds(5));
+  EXPECT_EQ(EndCauseOf(sessions_.back()), EndCause::kNotSeen);
+  EXPECT_EQ(sessions_.back().tcp.octets_sent, 7u);
+  EXPECT_EQ(table.stats().unseen_ends, 1u);
+  EXPECT_EQ(table.stats().ends, 1u);
+  // Its end after all.
+  Apply(table, Event(Kind::kClose, 1, "gone"));
+  EXPECT_THAT(Drain(), IsEmpty());
+  EXPECT_EQ(table.stats().late, 1u);
+}
+
+TEST_F(SessionTableTest, WhatWaitsForItsOwnerIsHeardOfWhenItIsReleased) {
+  SessionTable table({});
+  const auto round = [&] { table.EndUnheard(kBegin, Emit()); };
+  Apply(table, Event(Kind::kEstablished, 1, "listener"));
+  for (int i = 0; i < 5; ++i) round();
+  EXPECT_THAT(Drain(), IsEmpty());
+  Apply(table, Event(Kind::kAccept, 1, "nginx"));
+  round();
+  round();
+  EXPECT_THAT(Drain(), ElementsAre("start 1 nginx"));
+  round();
+  EXPECT_THAT(Drain(), ElementsAre("end 1 nginx"));
+}
+
 TEST_F(SessionTableTest, FullOfWaitingSessionsReleasesTheOldest) {
   SessionTable table({.max_sessions = 1});
   Apply(table, Event(Kind::kEstablished, 1, "a"));
