@@ -20,7 +20,7 @@ help:
 	@echo 'make test             build; run all tests (LABELS=unit: only those)'
 	@echo 'make test-slow        build; run the tests that take longer'
 	@echo 'make test-static      build it; run it in an empty root, here and on an old kernel'
-	@echo 'make test-kernels      the kernel tests on every kernel of tests/vm/kernels for this architecture'
+	@echo 'make test-kernels      the tests of hooks and sessions on every kernel of tests/vm/kernels for this architecture'
 	@echo 'make test-kubernetes   build Kubernetes the first time (minutes); pods of a real API server and node'
 	@echo 'make fuzz [SECONDS=n] give what comes from outside strange inputs, each target for n seconds (20)'
 	@echo 'make bench            build; print the figures of cost and speed'
@@ -42,7 +42,7 @@ static:
 run: build
 	packaging/try.sh $(BUILD)/sockflow $(SECONDS)
 
-test: CHOICE = -L '$(LABELS)' -LE '^(slow|static|kubernetes)$$'
+test: CHOICE = -L '$(LABELS)' -LE '^(slow|static|kubernetes|kernels)$$'
 test-slow: CHOICE = -L slow
 test test-slow:
 	packaging/dependencies.sh build test
@@ -59,8 +59,8 @@ test-static: static
 test-kernels:
 	packaging/dependencies.sh build test
 	cmake -S . -B $(BUILD) -G Ninja $(CONFIG) -DBUILD_TESTING=ON -DSOCKFLOW_VM_KERNELS='$(KERNELS)'
-	cmake --build $(BUILD) -j $(JOBS) --target kernel_test
-	ctest --test-dir $(BUILD) --output-on-failure -R '^vm_[0-9n]'
+	cmake --build $(BUILD) -j $(JOBS) --target kernel_test sockflow session_maker wire_watch
+	ctest --test-dir $(BUILD) --output-on-failure -R '^vm_(e2e_)?[0-9n]'
 	cmake -S . -B $(BUILD) -DSOCKFLOW_VM_KERNELS=
 
 # What it builds stays in $(BUILD)/kubernetes. --verbose: it has figures to tell.

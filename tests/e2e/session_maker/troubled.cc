@@ -92,7 +92,8 @@ void HearOfNetworkError(size_t family) {
   session.ReceiveError(EHOSTUNREACH);
   session.Abandon();
   session.Tell(Kind::kNetworkError, false);
-  close(listener);
+  // The listener stays as long as the process: a SYN that is sent again must not be answered, as it would be by
+  // its closed port.
 }
 
 void BeUnanswered(size_t family) {
@@ -119,6 +120,7 @@ void LeaveUnaccepted(size_t family) {
   // What comes for it is sent when the handshake is over at the other end, too.
   WaitReadable(listener);
   session.Send(10);
+  session.WaitAcknowledged();
   close(listener);
   session.ReceiveReset();
   session.Close();

@@ -24,6 +24,13 @@ int truth_fd = -1;
 std::string own_name;
 uid_t own_uid = 0;
 
+tcp_info InfoOf(int fd) {
+  tcp_info info = {};
+  socklen_t length = sizeof(info);
+  Require(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0, "TCP_INFO");
+  return info;
+}
+
 }  // namespace
 
 double NowMs() {
@@ -138,10 +145,12 @@ void Session::Reset() {
 
 void Session::Observe() { Observe(/*is_reset=*/false); }
 
+void Session::WaitAcknowledged() {
+  while (InfoOf(fd_).tcpi_unacked > 0) usleep(100);
+}
+
 void Session::Observe(bool is_reset) {
-  tcp_info info = {};
-  socklen_t length = sizeof(info);
-  Require(getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) == 0, "TCP_INFO");
+  const tcp_info info = InfoOf(fd_);
   measured_ = Measured{.rtt = info.tcpi_rtt,
                        .min_rtt = info.tcpi_min_rtt,
                        .retransmitted = info.tcpi_total_retrans,

@@ -68,6 +68,8 @@ class Session {
   void Reset();
   // After a connect that failed: the kernel has forgotten what it measured (tcp_disconnect()).
   void Abandon() { close(fd_); }
+  // Until the other end's kernel has all that was sent.
+  void WaitAcknowledged();
   // What TCP has measured so far. Closing and resetting does it, too.
   void Observe();
 
