@@ -23,7 +23,8 @@ REQUEST, REPLY = 1000, 23
 CREATED, DELETED, UPDATE = 1, 2, 5
 EGRESS = 1
 UPDATE_SECONDS = 1
-# What ends in the moment between the hooks and the walk over what is older has no owner.
+# What ends in the moment between the hooks and the walk over what is older has no owner: few do, and on a slow
+# machine, where that takes longer, they are counted.
 LEAST_ENDS = 0.99
 
 
@@ -147,7 +148,9 @@ class Tests:
             owner_of(flow[-1])[0] == os.getpid() for flow in second[key].values()))
         print(f'  {len(opened.ports) * 2} sockets found with their owners, twice; of {len(due)} that '
               f'ended after the second start {complete} have one start, one end and their owner')
-        check(len(due) > 100 and complete >= LEAST_ENDS * len(due), 'ends are missing')
+        counted = re.search(r'unseen_start (\d+)', statistics)
+        check(len(due) > 100 and len(due) - complete <= max((1 - LEAST_ENDS) * len(due),
+                                                           int(counted[1]) if counted else 0), 'ends are missing')
         # What ended after the hooks were attached, and before the walk came to it, is told without an owner.
         check(re.search(r'lost by reason: (nothing|(unseen_start|unknown_session) \d+)$', statistics),
               'something was lost')

@@ -32,14 +32,14 @@ absl::StatusOr<TierPrograms> ProgramsOf(Tier tier, const btf* kernel_btf) {
       const std::string accept = fmt::format("fexit__inet_csk_accept_{}", parameters);
       // The second programs first: a trampoline runs the program that was attached last before the
       // others (bpf_trampoline_link_prog() adds at the head), a tracepoint after them.
-      return TierPrograms{.required = {"fentry__tcp_connect_again", accept + "_again",
-                                       "fentry__tcp_set_state_again", "fentry__tcp_connect", accept,
-                                       "fentry__inet_csk_listen_start", "fentry__tcp_set_state"},
+      return TierPrograms{.required = {"fentry__tcp_set_state_again", "fentry__tcp_set_state",
+                                       "fentry__tcp_connect_again", accept + "_again",
+                                       "fentry__tcp_connect", accept, "fentry__inet_csk_listen_start"},
                           .optional = {}};
     }
     case Tier::kKprobe:
-      return TierPrograms{.required = {"kprobe__tcp_connect", "kretprobe__inet_csk_accept",
-                                       "kprobe__inet_csk_listen_start", "kprobe__tcp_set_state"},
+      return TierPrograms{.required = {"kprobe__tcp_set_state", "kprobe__tcp_connect",
+                                       "kretprobe__inet_csk_accept", "kprobe__inet_csk_listen_start"},
                           .optional = {"kprobe__security_sock_graft",
                                        "tp_btf__inet_sock_set_state_again"},
                           .typed = false};

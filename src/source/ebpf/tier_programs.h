@@ -14,7 +14,9 @@ namespace sockflow {
 
 // The programs (functions in bpf/hooks) that make up a tier.
 struct TierPrograms {
-  std::vector<std::string> required;  // in the order in which they are attached
+  // In the order in which they are attached: what sees ends goes first, or a session that lived while they
+  // were attached would be told to begin only.
+  std::vector<std::string> required;
   std::vector<std::string> optional;  // attached if the kernel lets us
   // Walks over sockets: those that are older than the agent, in this order...
   static constexpr std::array<const char*, 2> kFindExisting = {"iter__task_file", "iter__tcp"};
