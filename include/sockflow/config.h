@@ -122,7 +122,7 @@ struct CollectorGroup {
 // The error (kInvalidArgument) holds one line for each fault, "PLACE: what is wrong".
 absl::Status CheckCollectors(std::span<const CollectorGroup> groups);
 
-// All that `sockflow run` can be told. Keys, defaults and ranges stand in src/config/keys.cc.
+// All that `sockflow run` can be told. Keys, defaults and ranges stand in src/config/keys_*.cc.
 struct Config {
   // Every key at its default.
   Config();
