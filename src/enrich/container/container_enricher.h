@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "enrich/container/cgroup_files.h"
-#include "enrich/lru_cache.h"
 #include "enrich/process/process_folder.h"
 #include "sockflow/enricher.h"
+#include "sockflow/lru_cache.h"
 
 namespace sockflow {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "enrich/lru_cache.h"
 #include "enrich/process/process_folder.h"
+#include "sockflow/lru_cache.h"
 #include "sockflow/session_event.h"
 
 namespace sockflow {

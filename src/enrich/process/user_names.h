@@ -7,9 +7,9 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
-#include "enrich/lru_cache.h"
 #include "enrich/process/user_lookup.h"
 #include "enrich/process/user_resolver.h"
+#include "sockflow/lru_cache.h"
 
 namespace sockflow {
 

@@ -58,28 +58,15 @@ bool ProcessDetails::Add(const void* record, size_t octets) {
   if (!IsSound(description)) return false;
   const Key key = {description.key.start_time_ns, description.key.exec_id,
                    description.key.cgroup_id, description.key.tgid};
-  auto detail = std::make_shared<const ProcessDetail>(DetailOf(description));
-  // Told anew: two threads at once, or the kernel half had forgotten it.
-  if (const auto known = by_key_.find(key); known != by_key_.end()) {
-    known->second->second = std::move(detail);
-    entries_.splice(entries_.begin(), entries_, known->second);
-    return true;
-  }
-  if (entries_.size() >= capacity_) {
-    by_key_.erase(entries_.back().first);
-    entries_.pop_back();
-  }
-  entries_.emplace_front(key, std::move(detail));
-  by_key_[key] = entries_.begin();
+  // It may be told anew: by two threads at once, or because the kernel half had forgotten it.
+  details_.Put(key, std::make_shared<const ProcessDetail>(DetailOf(description)));
   return true;
 }
 
 std::shared_ptr<const ProcessDetail> ProcessDetails::Find(const tcp_event_owner& owner) {
-  const auto known =
-      by_key_.find(Key{owner.start_time_ns, owner.exec_id, owner.cgroup_id, owner.tgid});
-  if (known == by_key_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, known->second);
-  return known->second->second;
+  const auto* known =
+      details_.Find({owner.start_time_ns, owner.exec_id, owner.cgroup_id, owner.tgid});
+  return known == nullptr ? nullptr : *known;
 }
 
 }  // namespace sockflow

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "process_description.h"
+#include "sockflow/lru_cache.h"
 #include "sockflow/session_event.h"
 #include "tcp_event.h"
 
@@ -20,7 +20,7 @@ class ProcessDetails {
   // More than the kernel half remembers to have told: what is forgotten here is soon told again.
   static constexpr size_t kCapacity = 2 * SOCKFLOW_DESCRIBED_PROCESSES;
 
-  explicit ProcessDetails(size_t capacity = kCapacity) : capacity_(capacity) {}
+  explicit ProcessDetails(size_t capacity = kCapacity) : details_(capacity) {}
 
   // Takes in a record of the ring buffer. False: it is no description.
   bool Add(const void* record, size_t octets);
@@ -28,7 +28,7 @@ class ProcessDetails {
   // Null: it was not described, or is forgotten.
   std::shared_ptr<const ProcessDetail> Find(const tcp_event_owner& owner);
 
-  size_t size() const { return entries_.size(); }
+  size_t size() const { return details_.size(); }
 
  private:
   struct Key {
@@ -40,11 +40,8 @@ class ProcessDetails {
       return H::combine(std::move(h), key.start_time, key.exec_id, key.cgroup_id, key.pid);
     }
   };
-  using Entries = std::list<std::pair<Key, std::shared_ptr<const ProcessDetail>>>;
 
-  size_t capacity_;
-  Entries entries_;  // most recently used first
-  absl::flat_hash_map<Key, Entries::iterator> by_key_;
+  LruCache<Key, std::shared_ptr<const ProcessDetail>> details_;
 };
 
 }  // namespace sockflow
