@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -10,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "fmt/format.h"
-#include "transport/cannot_listen.h"
+#include "transport/bound_socket.h"
 #include "transport/udp_listener.h"
 
 namespace sockflow::transport {
@@ -19,16 +18,12 @@ namespace {
 constexpr size_t kBatch = 64;
 
 // Every one of these is a wish; the socket works without.
-void Configure(const Socket& socket, const SocketAddress& address, size_t buffer_octets) {
+void Configure(const Socket& socket, size_t buffer_octets) {
   const int on = 1;
   setsockopt(socket.fd(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
   const int octets = static_cast<int>(buffer_octets);
   if (setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) != 0) {
     setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
-  }
-  if (address.is_v6()) {
-    const int off = 0;  // [::] takes IPv4 too, whatever net.ipv6.bindv6only says
-    setsockopt(socket.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   }
 }
 
@@ -88,40 +83,21 @@ absl::StatusOr<std::unique_ptr<UdpListener>> UdpListener::Open(const Url& url, O
     return absl::InvalidArgumentError(
         fmt::format("{} is not a UDP address; write udp://HOST[:PORT]", url.ToString()));
   }
-  const absl::StatusOr<std::vector<SocketAddress>> addresses = Resolve(url, Purpose::kListen);
-  if (!addresses.ok()) {
-    return absl::Status(addresses.status().code(),
-                        fmt::format("cannot listen on {}: {}", url.ToString(),
-                                    std::string(addresses.status().message())));
-  }
-  int first_error = 0;
-  for (const SocketAddress& address : *addresses) {
-    int error = 0;
+  // No SO_REUSEADDR: for UDP it would let two collectors share a port, and one starve.
+  absl::StatusOr<BoundSocket> bound = Bind(url, [&options](const SocketAddress& address, int& error) {
     Socket opened = OpenUdp(address, error);
-    if (error == 0) {
-      Configure(opened, address, options.receive_buffer_octets);
-      // No SO_REUSEADDR: for UDP it would let two collectors share a port, and one starve.
-      if (bind(opened.fd(), reinterpret_cast<const sockaddr*>(address.octets.data()),
-               address.length) == 0) {
-        SocketAddress bound;
-        bound.length = static_cast<uint32_t>(bound.octets.size());
-        getsockname(opened.fd(), reinterpret_cast<sockaddr*>(bound.octets.data()), &bound.length);
-        int octets = 0;
-        socklen_t length = sizeof(octets);
-        getsockopt(opened.fd(), SOL_SOCKET, SO_RCVBUF, &octets, &length);
-        std::unique_ptr<UdpListener> listener(new UdpListener(std::move(opened), options));
-        listener->name_ = "udp://" + bound.ToString();
-        listener->port_ = bound.port();
-        listener->receive_buffer_octets_ = static_cast<size_t>(octets);
-        return listener;
-      }
-      error = errno;
-    }
-    if (first_error == 0) first_error = error;
-    // Without a host, IPv4 stands in for an IPv6 that is switched off, but not for a port in use.
-    if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL) break;
-  }
-  return CannotListen(url, first_error);
+    if (error == 0) Configure(opened, options.receive_buffer_octets);
+    return opened;
+  });
+  if (!bound.ok()) return bound.status();
+  int octets = 0;
+  socklen_t length = sizeof(octets);
+  getsockopt(bound->socket.fd(), SOL_SOCKET, SO_RCVBUF, &octets, &length);
+  std::unique_ptr<UdpListener> listener(new UdpListener(std::move(bound->socket), options));
+  listener->name_ = "udp://" + bound->address.ToString();
+  listener->port_ = bound->address.port();
+  listener->receive_buffer_octets_ = static_cast<size_t>(octets);
+  return listener;
 }
 
 absl::StatusOr<size_t> UdpListener::Receive(Deliver deliver) {
