@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/signals.h"
+#include "sockflow/stop_signals.h"
 
 namespace sockflow {
 namespace {
@@ -15,7 +16,8 @@ constexpr int kEndThread = SIGUSR2;
 sigset_t SignalSet() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, kEndThread}) sigaddset(&set, signal);
+  for (const int signal : kStopSignals) sigaddset(&set, signal);
+  for (const int signal : {SIGHUP, kEndThread}) sigaddset(&set, signal);
   return set;
 }
 

@@ -7,7 +7,7 @@
 
 namespace sockflow::collector {
 
-// Makes SIGINT and SIGTERM readable from a descriptor instead of ending the program. They stay
+// Makes the signals that stop us readable from a descriptor instead of ending the program. They stay
 // blocked when this is gone: a second Ctrl-C must not undo an orderly end that has begun.
 class StopSignals {
  public:

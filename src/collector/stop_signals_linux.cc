@@ -8,14 +8,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "collector/stop_signals.h"
+#include "sockflow/stop_signals.h"
 
 namespace sockflow::collector {
 
 absl::StatusOr<StopSignals> StopSignals::Open() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  for (const int signal : kStopSignals) sigaddset(&signals, signal);
   int error = pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   int fd = -1;
   if (error == 0) {
