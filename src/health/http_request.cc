@@ -22,14 +22,13 @@ std::string_view Reason(int status) {
 }  // namespace
 
 HttpRequest ReadRequest(std::string_view octets) {
+  // With the empty lines: who sends nothing else must not go on for ever.
+  const bool too_long = octets.size() > kLongestRequest;
   // RFC 9112 2.2: empty lines before the request are passed over, and a line may end without CR.
   while (octets.starts_with('\r') || octets.starts_with('\n')) octets.remove_prefix(1);
   const size_t line_end = octets.find('\n');
   const bool ended = octets.find("\n\r\n") != octets.npos || octets.find("\n\n") != octets.npos;
-  if (!ended) {
-    const bool too_long = octets.size() > kLongestRequest;
-    return {.complete = too_long, .error = too_long ? 431 : 0};
-  }
+  if (!ended) return {.complete = too_long, .error = too_long ? 431 : 0};
   HttpRequest request{.complete = true};
   std::string_view line = octets.substr(0, line_end);
   if (line.ends_with('\r')) line.remove_suffix(1);

@@ -47,10 +47,12 @@ TEST(HttpRequestTest, RefusesWhatItDoesNotUnderstand) {
 }
 
 TEST(HttpRequestTest, IsNotEndless) {
-  EXPECT_FALSE(ReadRequest(std::string(kLongestRequest, 'a')).complete);
-  const HttpRequest request = ReadRequest(std::string(kLongestRequest + 1, 'a'));
-  EXPECT_TRUE(request.complete);
-  EXPECT_EQ(request.error, 431);
+  for (const char octet : {'a', '\r', '\n'}) {
+    EXPECT_FALSE(ReadRequest(std::string(kLongestRequest, octet)).complete) << int{octet};
+    const HttpRequest request = ReadRequest(std::string(kLongestRequest + 1, octet));
+    EXPECT_TRUE(request.complete) << int{octet};
+    EXPECT_EQ(request.error, 431) << int{octet};
+  }
 }
 
 TEST(HttpRequestTest, AnswersTellTheirLength) {
