@@ -13,8 +13,6 @@ import shutil
 import signal
 import socket
 import struct
-import sys
-import tempfile
 import time
 import unicodedata
 
@@ -410,12 +408,5 @@ class Behaviour:
         return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf('SC_CLK_TCK')
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        sockflow = programs.Sockflow(sys.argv[1], folder)
-        sockflow.skip_unless_it_captures()
-        programs.run_cases(Behaviour(sockflow), sys.argv[2:], (Failure, ipfix_validator.Violation))
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Behaviour, (Failure, ipfix_validator.Violation))

@@ -4,14 +4,10 @@
 existing_test.py SOCKFLOW [case...]
 """
 import collections
-import json
 import os
 import pathlib
 import random
 import re
-import socket
-import sys
-import tempfile
 import threading
 import time
 
@@ -30,14 +26,12 @@ LEAST_ENDS = 0.99
 
 def read_sessions(path):
     """(is active, initiator's port, responder's port) -> flowId -> records in the order of arrival."""
-    sessions = collections.defaultdict(lambda: collections.defaultdict(list))
-    for line in path.read_text(encoding='utf-8').splitlines():
-        record = json.loads(line)
-        if 'firewallEvent' not in record:
-            continue
-        key = (record['flowDirection'] == EGRESS, record['sourceTransportPort'],
-               record['destinationTransportPort'])
-        sessions[key][record['flowId']].append(record)
+    sessions = collections.defaultdict(dict)
+    for flow_id, records in programs.read_flows(path).items():
+        for record in records:
+            key = (record['flowDirection'] == EGRESS, record['sourceTransportPort'],
+                   record['destinationTransportPort'])
+            sessions[key].setdefault(flow_id, []).append(record)
     return sessions
 
 
@@ -109,11 +103,9 @@ def check_open_sessions(opened, sessions, events, sums):
 
 
 class Tests:
-    def __init__(self, binary, folder):
-        self.sockflow = programs.Sockflow(binary, folder)
-        self.folder = folder
-        self.sockflow.skip_unless_it_captures()
-        self.is_pcap = os.environ.get('SOCKFLOW_TIER') == 'pcap'
+    def __init__(self, sockflow):
+        self.sockflow = sockflow
+        self.folder = sockflow.folder
 
     def case_started_amid_sessions_and_killed_under_load(self):
         opened = OpenSessions(SESSIONS)
@@ -138,7 +130,7 @@ class Tests:
         first, second = (read_sessions(output) for output in outputs)
         check_open_sessions(opened, first, [CREATED], {})
         # Of a session that was there before, only what came since is counted.
-        sums = {} if self.is_pcap else {'initiatorOctets': REPLY, 'responderOctets': 0}
+        sums = {} if programs.IS_PCAP else {'initiatorOctets': REPLY, 'responderOctets': 0}
         check_open_sessions(opened, second, [CREATED, DELETED], sums)
 
         due = [(active, client, server) for ended, client, server in load.ended if ended > ready
@@ -171,7 +163,7 @@ class Tests:
             check((True, *ports) not in sessions and (False, *ports) not in sessions, 'an older one')
 
     def case_updates_add_up(self):
-        if self.is_pcap:
+        if programs.IS_PCAP:
             print('  no updates without eBPF')
             return
         output = self.folder / 'updates'
@@ -221,10 +213,5 @@ class Collecting:
             self.program.__exit__(*error)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        programs.run_cases(Tests(sys.argv[1], pathlib.Path(folder)), sys.argv[2:])
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Tests)

@@ -4,16 +4,13 @@
 filter_test.py SOCKFLOW [case...]
 """
 import collections
-import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -43,16 +40,6 @@ server.recv(1)
 server.close()
 print(listener.getsockname()[1])
 """
-
-
-def sessions_of(path):
-    """flowId -> its records."""
-    sessions = collections.defaultdict(list)
-    for line in path.read_text(encoding='utf-8').splitlines():
-        record = json.loads(line)
-        if 'firewallEvent' in record:
-            sessions[record['flowId']].append(record)
-    return sessions
 
 
 class Load:
@@ -88,14 +75,12 @@ class Load:
 
 
 class Tests:
-    def __init__(self, binary, folder):
-        self.sockflow = programs.Sockflow(binary, folder)
-        self.folder = folder
-        self.sockflow.skip_unless_it_captures()
-        self.is_pcap = os.environ.get('SOCKFLOW_TIER') == 'pcap'
-        self.program = folder / 'odd-program'
+    def __init__(self, sockflow):
+        self.sockflow = sockflow
+        self.folder = sockflow.folder
+        self.program = self.folder / 'odd-program'
         shutil.copy(os.path.realpath(sys.executable), self.program)
-        folder.chmod(0o755)
+        self.folder.chmod(0o755)
 
     def printing(self, output, rules, *arguments, exporter=''):
         """An agent that prints what it exports, and the file to change its rules in."""
@@ -174,7 +159,7 @@ class Tests:
             statistics = agent.stop()
         print(' ', statistics)
         told = collections.defaultdict(list)
-        for flow in sessions_of(output).values():
+        for flow in programs.read_flows(output).values():
             port = flow[0]['destinationTransportPort']
             if port not in expected and port not in passive:
                 continue
@@ -186,7 +171,7 @@ class Tests:
         for port, kind in passive.items():
             check(len(told[port]) == 1 and told[port] != [EGRESS], f'passive of {kind}: {told[port]}')
         at_source = int(re.search(r'(\d+) sessions filtered out at the source', statistics)[1])
-        check(self.is_pcap == (at_source == 0), 'what is cheap is left out by the kernel')
+        check(programs.IS_PCAP == (at_source == 0), 'what is cheap is left out by the kernel')
         print(f'  {len(expected) + len(passive)} sessions as {len(cases) + 1} sets of rules say')
 
     def case_reload_under_load(self):
@@ -209,7 +194,7 @@ class Tests:
         finally:
             load.stop()
         print(' ', statistics)
-        flows = [flow for flow in sessions_of(output).values()
+        flows = [flow for flow in programs.read_flows(output).values()
                  if {flow[0]['sourceTransportPort'], flow[0]['destinationTransportPort']} & set(load.ports)]
         odd = [flow for flow in flows if [r['firewallEvent'] for r in flow] != [CREATED, DELETED]]
         check(not odd, f'{len(odd)} without one start and one end: {odd[:3]}')
@@ -233,7 +218,7 @@ class Tests:
                 agent.join(10)
                 statistics = agent.lines[-1]
         print(' ', statistics)
-        records = [r for flow in sessions_of(output).values() for r in flow]
+        records = [r for flow in programs.read_flows(output).values() for r in flow]
         check(any(r['destinationTransportPort'] == made[1] for r in records), 'the one session is missing')
         own = [r for r in records if pid in (r.get('SRC_PROC_PID'), r.get('DST_PROC_PID'))
                or port in (r['sourceTransportPort'], r['destinationTransportPort'])]
@@ -243,10 +228,5 @@ class Tests:
         print(f'  {left_out} attempts, none of them told')
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        programs.run_cases(Tests(sys.argv[1], pathlib.Path(folder)), sys.argv[2:])
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Tests)

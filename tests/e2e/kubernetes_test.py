@@ -8,7 +8,6 @@ import pathlib
 import re
 import ssl
 import sys
-import tempfile
 import time
 
 import programs
@@ -299,12 +298,5 @@ class Watched:
             time.sleep(0.05)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        sockflow = programs.Sockflow(sys.argv[1], folder)
-        sockflow.skip_unless_it_captures()
-        programs.run_cases(Kubernetes(sockflow), sys.argv[2:], (programs.Failure, ssl.SSLError))
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Kubernetes, (programs.Failure, ssl.SSLError))

@@ -5,10 +5,7 @@ large_session_test.py SOCKFLOW [case...]
 """
 import json
 import os
-import pathlib
 import socket
-import sys
-import tempfile
 import threading
 import time
 
@@ -41,11 +38,9 @@ def receive(connection, octets):
 
 
 class Tests:
-    def __init__(self, binary, folder):
-        self.sockflow = programs.Sockflow(binary, folder)
-        self.folder = folder
-        self.sockflow.skip_unless_it_captures()
-        self.is_pcap = os.environ.get('SOCKFLOW_TIER') == 'pcap'
+    def __init__(self, sockflow):
+        self.sockflow = sockflow
+        self.folder = sockflow.folder
 
     def transfer(self, config):
         """The records of both ends of the session: [of who connected, of who accepted]."""
@@ -100,7 +95,7 @@ class Tests:
             check(self.check_whole(records) == 0, f'updates: {records}')
 
     def case_with_updates(self):
-        if self.is_pcap:
+        if programs.IS_PCAP:
             print('    no updates without eBPF')
             return
         updates = [self.check_whole(records) for records in self.transfer(', active_timeout_seconds: 1')]
@@ -108,10 +103,5 @@ class Tests:
         check(min(updates) >= 1, 'no update')
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        programs.run_cases(Tests(sys.argv[1], pathlib.Path(folder)), sys.argv[2:])
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Tests)

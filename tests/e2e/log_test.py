@@ -8,12 +8,10 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
 import programs
-from programs import check, make_session, Failure
+from programs import check, make_session
 
 SECRET = 'hunter2'
 TEXT = re.compile(r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (trace|debug|info|warning|error) \S')
@@ -129,12 +127,5 @@ class Log:
         print(f'    not in {len(said)} lines')
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        sockflow = programs.Sockflow(sys.argv[1], folder)
-        sockflow.skip_unless_it_captures()
-        programs.run_cases(Log(sockflow), sys.argv[2:])
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Log)

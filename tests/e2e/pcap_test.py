@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -384,12 +383,5 @@ class Pcap:
         check(len(self.records(output)) == 2 * sessions, f'{len(self.records(output))} records')
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        sockflow = programs.Sockflow(sys.argv[1], folder)
-        sockflow.skip_unless_it_captures()
-        programs.run_cases(Pcap(sockflow), sys.argv[2:])
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Pcap)

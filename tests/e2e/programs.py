@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs sockflow as a real process for the tests of the whole, and says what it did."""
+import collections
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -8,9 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
+# Without hooks in the kernel.
+IS_PCAP = os.environ.get('SOCKFLOW_TIER') == 'pcap'
 SKIP = 77
 STOP_SECONDS = 2
 READY_SECONDS = 20
@@ -57,6 +62,14 @@ def run_cases(tests, arguments, failures=(Failure,)):
     sys.exit(1 if failed else 0)
 
 
+def run_capturing_cases(make, failures=(Failure,)):
+    """The cases of make(Sockflow), if sockflow may capture here: TEST SOCKFLOW [CASE...]."""
+    with tempfile.TemporaryDirectory() as folder:
+        sockflow = Sockflow(sys.argv[1], folder)
+        sockflow.skip_unless_it_captures()
+        run_cases(make(sockflow), sys.argv[2:], failures)
+
+
 def own_address(index=0):
     """One of the loopback network that no other test uses at the same time."""
     pid = os.getpid()
@@ -67,6 +80,17 @@ def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
+
+
+def read_flows(path):
+    """flowId -> its records in the order of arrival, of a file with a JSON object in each line."""
+    flows = collections.defaultdict(list)
+    for line in path.read_text(encoding='utf-8').splitlines():
+        record = json.loads(line)
+        # Options records have no event; one of a session without a flowId is a fault.
+        if 'firewallEvent' in record:
+            flows[record['flowId']].append(record)
+    return flows
 
 
 class Program:

@@ -100,14 +100,11 @@ def of_client(records, pid):
 
 
 class Tests:
-    def __init__(self, binary, folder):
-        self.sockflow = programs.Sockflow(binary, folder)
-        self.sockflow.skip_unless_it_captures()
+    def __init__(self, sockflow):
+        self.sockflow = sockflow
         # A copy: others may not see where we build.
-        os.chmod(folder, 0o755)
-        self.copy = shutil.copy(self.sockflow.binary, folder / 'sockflow')
-        # Packets bring no facts with them: all that is known is looked up.
-        self.is_pcap = os.environ.get('SOCKFLOW_TIER') == 'pcap'
+        os.chmod(sockflow.folder, 0o755)
+        self.copy = shutil.copy(sockflow.binary, sockflow.folder / 'sockflow')
         self.listener = socket.create_server(('127.0.0.1', 0))
 
     def sees_nothing_in_proc(self, *prefix):
@@ -122,7 +119,7 @@ class Tests:
         executable = os.path.realpath(sys.executable)
         known = collections.Counter()
         for pid in pids:
-            for record in records if self.is_pcap else of_client(records, pid):
+            for record in records if programs.IS_PCAP else of_client(records, pid):
                 if record.get('SRC_PROC_PID') != pid:
                     continue
                 known['name'] += record['SRC_PROC_NAME'].startswith('python')
@@ -130,11 +127,12 @@ class Tests:
                 known['command line'] += ' argument' in record['SRC_PROC_CMDLINE']
                 known['cgroup'] += record['processCgroupPath'].startswith('/')
         print(f'    of {2 * sessions} records of clients: {dict(known)}; the last after {took:.1f} s')
-        check(self.is_pcap or set(known.values()) == {2 * sessions}, 'what the kernel half tells is missing')
+        # Packets bring no facts with them: all that is known is looked up.
+        check(programs.IS_PCAP or set(known.values()) == {2 * sessions}, 'what the kernel half tells is missing')
 
     def case_hidden_processes(self):
         mount = ['mount', '-t', 'proc', '-o', 'hidepid=2', 'proc', '/proc']
-        capabilities = '+net_raw' if self.is_pcap else '+bpf,+perfmon'
+        capabilities = '+net_raw' if programs.IS_PCAP else '+bpf,+perfmon'
         self.sees_nothing_in_proc(
             *namespaces.private_mounts(mount), 'setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}',
             '--clear-groups', f'--inh-caps=-all,{capabilities}', f'--ambient-caps=-all,{capabilities}',
@@ -282,10 +280,5 @@ def remove_cgroups(base):
         os.rmdir(base)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        programs.run_cases(Tests(sys.argv[1], pathlib.Path(folder)), sys.argv[2:])
-
-
 if __name__ == '__main__':
-    main()
+    programs.run_capturing_cases(Tests)

@@ -6,7 +6,6 @@ truth_test.py SOCKFLOW SESSION_MAKER WIRE_WATCH
 import collections
 import datetime
 import json
-import os
 import pathlib
 import pwd
 import re
@@ -31,7 +30,7 @@ WIDTH = 10  # of a column
 # Without hooks in the kernel (tier pcap) an owner, or its user, may stay unknown: of processes that die at once, and of a
 # prefork worker whose session the peer resets. Of all others few do, and never is one wrong.
 NO_PID, NO_UID = 0, 0xffffffff
-MAY_BE_UNKNOWN = os.environ.get('SOCKFLOW_TIER') == 'pcap'
+MAY_BE_UNKNOWN = programs.IS_PCAP
 OFTEN_UNKNOWN = ('killed_client/active', 'killed_server/passive', 'prefork_client_resets/passive')
 LEAST_KNOWN = 0.98
 
@@ -58,17 +57,6 @@ def tuple_of_record(record):
     return ('active' if record['flowDirection'] == EGRESS else 'passive',
             record[f'sourceIPv{version}Address'], record['sourceTransportPort'],
             record[f'destinationIPv{version}Address'], record['destinationTransportPort'])
-
-
-def read_flows(path):
-    """flowId -> its records in the order of arrival."""
-    flows = collections.defaultdict(list)
-    for line in path.read_text(encoding='utf-8').splitlines():
-        record = json.loads(line)
-        # Options records have no event; one of a session without a flowId is a fault.
-        if 'firewallEvent' in record:
-            flows[record['flowId']].append(record)
-    return flows
 
 
 class Comparison:
@@ -253,7 +241,7 @@ def run(binary, maker, watcher, folder):
     print(f'{sessions} sessions, {len(truths)} sockets, {len(names)} process names, '
           f'{sessions / seconds:.0f} sessions/s')
     comparison = Comparison(begin_ms, end_ms, watch.sessions)
-    match(truths, read_flows(output), comparison)
+    match(truths, programs.read_flows(output), comparison)
     comparison.print_table()
 
     check(re.search('lost by reason: nothing', statistics) and ', lost 0 records' in statistics,

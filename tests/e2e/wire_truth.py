@@ -2,14 +2,12 @@
 """What sessions were on the wire and to their programs, beside what their end records say of it."""
 import collections
 import json
-import os
 import subprocess
 
-from programs import check
+from programs import check, IS_PCAP
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 # Packets tell what the wire saw, both ends alike: not what a socket knows of itself.
-IS_PCAP = os.environ.get('SOCKFLOW_TIER') == 'pcap'
 END_OF_FLOW, IDLE_TIMEOUT = 3, 1
 # Kind of session -> why each end of it is over: (of who connected, of who accepted).
 REASONS = {
