@@ -186,6 +186,18 @@ class Kubernetes:
             print(f'    {agent.find("certificate is not .*")[0]}')
             check(not server.requests, 'the token went to a stranger')
 
+    def case_authority_is_exchanged(self):
+        ca = self.file(self.certificates.authority.certificate.read_text())
+        with self.server() as server:
+            server.put(pod('web', HERE))
+            agent = self.watched(server, ca_file=ca)
+            server.script.append(lambda h: h.cut())
+        with agent:
+            ca.write_text(self.certificates.stranger.certificate.read_text())
+            with FakeKubernetes(self.certificates.unknown, port=server.port) as server:
+                server.put(pod('web', HERE), pod('db', THERE))
+                agent.wait_for_pods('web', 'db')
+
     def case_errors_of_configuration(self):
         for config, complaint in (
                 ('kubernetes:\n  enabled: true\n', 'yaml:2: kubernetes.enabled: true, but this is no pod'),

@@ -98,6 +98,8 @@ void CurlClient::SetOptions(CURL* easy, const Request& request, curl_slist* head
     curl_.easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
     curl_.easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   }
+  // curl would believe for a day in what it has read once; a cluster may exchange its authority any time.
+  curl_.easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
   // A watch is one connection of its own in any case.
   curl_.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
