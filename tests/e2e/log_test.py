@@ -116,8 +116,8 @@ class Log:
         with self.sockflow.agent('--collector', self.collector(), '--log-level', 'trace',
                                  config=f'kubernetes: {{enabled: true, token_file: "{token}", ca_file: "{ca}"}}\n',
                                  ready=False, env=environment) as agent:
-            if agent.process.poll() is None:
-                time.sleep(2)
+            # It has read the token, and says why it is of no use; or it was built to read none.
+            agent.wait_for('pods are not up to date|built without')
             agent.process.terminate()
             agent.join(10)
             said += agent.lines

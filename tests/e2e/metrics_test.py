@@ -301,13 +301,17 @@ class Metrics:
                                  env=dict(os.environ, no_proxy='*')) as prometheus:
             prometheus.wait_for('Server is ready to receive web requests')
 
-            def query(expression):
-                url = f'http://127.0.0.1:{own}/api/v1/query?' + urllib.parse.urlencode(
-                    {'query': expression})
+            def ask(what):
                 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-                with opener.open(url, timeout=PATIENCE) as answer:
-                    result = json.load(answer)['data']['result']
+                with opener.open(f'http://127.0.0.1:{own}/api/v1/{what}', timeout=PATIENCE) as answer:
+                    return json.load(answer)['data']
+
+            def query(expression):
+                result = ask('query?' + urllib.parse.urlencode({'query': expression}))['result']
                 return float(result[0]['value'][1]) if len(result) == 1 else None
+
+            def rules():
+                return [rule for group in ask('rules')['groups'] for rule in group['rules']]
 
             wait_until(lambda: query('up{job="sockflow"}') == 1, 'a scrape')
             for _ in range(SESSIONS):
@@ -319,14 +323,11 @@ class Metrics:
             check(ends >= 2 * SESSIONS and closes >= 2 * SESSIONS, f'{ends} ends, {closes} closes')
             check(query('changes(process_start_time_seconds[1m])') == 0, 'its start changes')
             # Rules are evaluated, each without an error, and nothing is wrong here.
-            wait_until(lambda: query('count(ALERTS) or vector(0)') is not None, 'rules')
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                    f'http://127.0.0.1:{own}/api/v1/rules', timeout=PATIENCE) as answer:
-                rules = json.load(answer)['data']['groups'][0]['rules']
-            faults = [rule['name'] for rule in rules if rule['health'] == 'err']
-            firing = [rule['name'] for rule in rules if rule.get('state') == 'firing']
-            check(not faults and not firing, f'faults {faults}, firing {firing}')
-            print(f'    {ends:.0f} sessions ended, {4 * SESSIONS} records, {len(rules)} rules')
+            wait_until(lambda: all(rule['health'] != 'unknown' for rule in rules()), 'rules')
+            faults = [rule['name'] for rule in rules() if rule['health'] != 'ok']
+            firing = [rule['name'] for rule in rules() if rule.get('state') == 'firing']
+            check(rules() and not faults and not firing, f'faults {faults}, firing {firing}')
+            print(f'    {ends:.0f} sessions ended, {4 * SESSIONS} records, {len(rules())} rules')
             agent.stop()
 
 
