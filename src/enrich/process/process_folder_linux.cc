@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 
 namespace sockflow {
+
 // Field 22 of /proc/PID/stat: start time in clock ticks since boot (proc(5)). The name in field 2 may
 // hold anything, also ")" and spaces: what follows its last ")" is counted.
 std::optional<uint64_t> StartTicks(const std::string& folder) {

@@ -2,11 +2,12 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
+#include <string>
 
-#include "enrich/process/process_enricher.h"
 #include "enrich/process/proc_files.h"
+#include "enrich/process/process_enricher.h"
 #include "gtest/gtest.h"
+#include "tests/unit/enrich/proc_fixture.h"
 
 namespace sockflow {
 namespace {
@@ -16,26 +17,14 @@ using namespace std::string_literals;
 
 class FixtureTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    root_ = fs::temp_directory_path() / ("sockflow-test-" + std::to_string(getpid()));
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  // A process as /proc shows it.
-  void AddProcess(int pid, const std::string& exe, uint64_t start_ticks,
-                  const std::string& name = "name") {
-    const fs::path folder = root_ / std::to_string(pid);
-    fs::create_directories(folder);
-    fs::remove(folder / "exe");
-    fs::create_symlink(exe, folder / "exe");
-    std::ofstream(folder / "stat") << pid << " (" << name
-                                   << ") S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 "
-                                   << start_ticks << " 20 21\n";
+  void AddProcess(int pid, const std::string& exe, uint64_t start_ticks, const std::string& name = "name") {
+    proc_.Add(pid, start_ticks, name);
+    fs::remove(proc_.Folder(pid) + "/exe");
+    fs::create_symlink(exe, proc_.Folder(pid) + "/exe");
   }
 
   void SetCommandLine(int pid, const std::string& arguments) {
-    std::ofstream(root_ / std::to_string(pid) / "cmdline") << arguments;
+    proc_.Write(std::to_string(pid) + "/cmdline", arguments);
   }
 
   Session SessionOf(const Process& process) {
@@ -44,9 +33,10 @@ class FixtureTest : public ::testing::Test {
     return session;
   }
 
-  const uint64_t tick = 1'000'000'000 / sysconf(_SC_CLK_TCK);  // nanoseconds
+  const uint64_t tick = ProcFixture::TickNs();
 
-  fs::path root_;
+  ProcFixture proc_;
+  const std::string root_ = proc_.path();
 };
 
 using ProcFilesTest = FixtureTest;
@@ -76,7 +66,7 @@ TEST_F(ProcFilesTest, HostileNamesInStatAndProcessesThatAreGone) {
   ProcFiles files({.proc = root_});
   EXPECT_EQ(files.Of({.pid = 11, .start_time = 500 * tick}).executable, "/bin/x");
   EXPECT_EQ(files.Of({.pid = 12, .start_time = 1}).executable, "");
-  std::ofstream(root_ / "11" / "stat") << "11 (x) S 1 2";
+  proc_.Write("11/stat", "11 (x) S 1 2");
   EXPECT_EQ(files.Of({.pid = 11, .start_time = 7}).executable, "");
 }
 
@@ -106,7 +96,7 @@ TEST_F(ProcFilesTest, CommandLineIsReadUpToItsLimit) {
 }
 
 TEST_F(ProcFilesTest, HiddenOrNotMountedItIsEmptyAndCounted) {
-  ProcFiles files({.proc = root_ / "absent", .command_line_octets = 64});
+  ProcFiles files({.proc = root_ + "/absent", .command_line_octets = 64});
   const ProcFiles::Facts facts = files.Of({.pid = 1, .start_time = 1});
   EXPECT_EQ(facts.executable, "");
   EXPECT_EQ(facts.command_line, "");
@@ -175,7 +165,7 @@ TEST_F(ProcessEnricherTest, CommandLinesOnlyIfAskedFor) {
 }
 
 TEST_F(ProcessEnricherTest, WhatProcDoesNotTellIsALoss) {
-  ProcessEnricher enricher({.proc = root_ / "absent"});
+  ProcessEnricher enricher({.proc = root_ + "/absent"});
   Session session = SessionOf({.pid = 10, .start_time = 500 * tick});
   enricher.Enrich(session);
   EXPECT_EQ(session.executable, "");
