@@ -16,7 +16,7 @@ enum class Enriched : uint8_t {
 };
 
 struct CacheStats {
-  std::string_view name;  // "executables", ...
+  std::string_view name;  // "processes", ...
   uint64_t entries = 0;
   uint64_t hits = 0;
   uint64_t misses = 0;

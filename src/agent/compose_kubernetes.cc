@@ -42,7 +42,6 @@ absl::StatusOr<KubernetesOptions> KubernetesOptionsOf(const Config::Kubernetes& 
                             .ca_file = config.ca_file,
                             .labels = config.labels};
   if (options.node_name.empty()) options.node_name = environment("NODE_NAME");
-  if (options.node_name.empty()) options.node_name = environment("NODE");
   if (options.node_name.empty()) {
     options.node_name = host_name;
     absl::AsciiStrToLower(&options.node_name);  // as the kubelet does

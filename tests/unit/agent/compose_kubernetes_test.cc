@@ -40,7 +40,7 @@ TEST_F(ComposeKubernetesTest, InAClusterAllIsThere) {
 TEST_F(ComposeKubernetesTest, TheNameOfTheNode) {
   config_.api_server = "https://a.example:6443";
   EXPECT_EQ(Options()->node_name, "host-1");
-  environment_["NODE"] = "n2";
+  environment_["NODE_NAME"] = "n2";
   EXPECT_EQ(Options()->node_name, "n2");
   config_.node_name = "n3";
   EXPECT_EQ(Options()->node_name, "n3");
