@@ -7,15 +7,7 @@ set -eu
 readonly PORT=7777 ID=34dc0b5e626f2c5c4c5170e34b10e7654ce36f0fcd532739f4445baabea03376
 readonly BUNDLE=/tmp/bundle ROOT=/sys/fs/cgroup
 
-wait_for() {
-  for _ in $(seq 200); do
-    grep -q "$1" "$2" 2>/dev/null && return
-    usleep 100000
-  done
-  echo "no \"$1\" in $2:"
-  cat "$2"
-  exit 1
-}
+. "${0%/*}/wait_for.sh"
 
 # Before v2: its controllers are free as long as it has no cgroups.
 if [ "$CGROUPS" = v1 ]; then

@@ -6,15 +6,7 @@
 set -eu
 readonly ROOT=/tmp/root PORT=7777
 
-wait_for() {
-  for _ in $(seq 200); do
-    grep -q "$1" "$2" 2>/dev/null && return
-    usleep 100000
-  done
-  echo "no \"$1\" in $2:"
-  cat "$2"
-  exit 1
-}
+. "${0%/*}/wait_for.sh"
 
 rm -rf $ROOT/*.log $ROOT/records
 mkdir -p $ROOT/proc $ROOT/sys
