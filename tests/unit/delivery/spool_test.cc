@@ -1,102 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "delivery/spool.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/temporary_directory.h"
+#include "tests/unit/delivery/spool_fixture.h"
 
 namespace sockflow::delivery {
 namespace {
 
-using ipfix::Message;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr uint64_t kMaxOctets = 1 << 20;
-
-std::string TextOf(const absl::Status& status) { return std::string(status.message()); }
-
-Message MakeMessage(uint32_t number, size_t octets = 60) {
-  Message message{.octets = std::vector<uint8_t>(octets, static_cast<uint8_t>(number)),
-                  .records = number % 7 + 1};
-  for (size_t i = 0; i < 4 && i < octets; ++i) {
-    message.octets[i] = static_cast<uint8_t>(number >> (8 * i));
-  }
-  return message;
-}
-
-std::vector<Message> MakeMessages(uint32_t count, size_t octets = 60) {
-  std::vector<Message> messages;
-  for (uint32_t i = 0; i < count; ++i) messages.push_back(MakeMessage(i, octets));
-  return messages;
-}
-
-uint64_t RecordsOf(const std::vector<Message>& messages) {
-  uint64_t records = 0;
-  for (const Message& message : messages) records += message.records;
-  return records;
-}
-
-const Preamble kPreamble = {MakeMessage(1000, 90), MakeMessage(1001, 40)};
-const Preamble kOtherPreamble = {MakeMessage(2000, 50)};
-
-class SpoolTest : public testing::Test {
- protected:
-  std::unique_ptr<Spool> Open(uint64_t segment_octets = 4096, uint64_t max_octets = kMaxOctets) {
-    damage_ = {};
-    auto spool = Spool::Open({path_, max_octets, segment_octets}, &damage_);
-    EXPECT_TRUE(spool.ok()) << spool.status();
-    return spool.ok() ? *std::move(spool) : nullptr;
-  }
-
-  static void AppendAll(Spool& spool, const std::vector<Message>& messages,
-                        const Preamble& preamble = kPreamble) {
-    for (const Message& message : messages) {
-      const absl::Status status = spool.Append(message, preamble);
-      ASSERT_TRUE(status.ok()) << status;
-    }
-  }
-
-  static std::vector<Message> PopAll(Spool& spool, const Preamble& preamble = kPreamble) {
-    std::vector<Message> messages;
-    while (const Spool::Item* item = spool.Front()) {
-      messages.push_back(item->message);
-      EXPECT_EQ(*item->preamble, preamble);
-      spool.Pop();
-    }
-    EXPECT_EQ(spool.messages(), 0u);
-    EXPECT_EQ(spool.records(), 0u);
-    return messages;
-  }
-
-  std::vector<std::string> Segments() const {
-    std::vector<std::string> paths;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
-      if (entry.path().filename() != "lock") paths.push_back(entry.path());
-    }
-    std::sort(paths.begin(), paths.end());
-    return paths;
-  }
-  uint64_t OctetsOnDisk() const {
-    uint64_t octets = 0;
-    for (const std::string& path : Segments()) octets += std::filesystem::file_size(path);
-    return octets;
-  }
-
-  TemporaryDirectory directory_;
-  std::string path_ = directory_ / "spool";
-  Damage damage_;
-};
 
 TEST_F(SpoolTest, GivesBackInOrderWhileItIsFilled) {
   auto spool = Open(600);
@@ -373,179 +293,6 @@ TEST_F(SpoolTest, SurvivesThatItsFilesGo) {
   // And goes on.
   ASSERT_TRUE(spool->Append(MakeMessage(51), kPreamble).ok());
   EXPECT_THAT(PopAll(*spool), ElementsAre(MakeMessage(51)));
-}
-
-// One segment file that a test damages. What comes out is always a part of what went in, in order.
-class SpoolDamageTest : public SpoolTest {
- protected:
-  void SetUp() override {
-    auto spool = Open();
-    AppendAll(*spool, messages_);
-    spool.reset();
-    segment_ = Segments().front();
-    whole_ = ReadFile(segment_);
-    first_entry_ = EncodeSegmentHead(kPreamble).size();
-  }
-
-  // Reads all that is left of `file`; it is damaged in one place.
-  std::vector<Message> Survivors(const std::vector<uint8_t>& file) {
-    WriteFile(segment_, file);
-    auto spool = Open();
-    EXPECT_NE(spool, nullptr);
-    if (spool == nullptr) return {};
-    const uint64_t messages = spool->messages();
-    const uint64_t records = spool->records();
-    // It still takes messages.
-    EXPECT_TRUE(spool->Append(MakeMessage(5000), kPreamble).ok());
-    std::vector<Message> all = PopAll(*spool);
-    EXPECT_FALSE(all.empty());
-    if (!all.empty()) {
-      EXPECT_EQ(all.back(), MakeMessage(5000));
-      all.pop_back();
-    }
-    EXPECT_EQ(all.size(), messages);
-    EXPECT_EQ(RecordsOf(all), records);
-    EXPECT_FALSE(spool->TakeDamage().any());  // all was found by Open
-    EXPECT_LE(RecordsOf(all) + damage_.records, RecordsOf(messages_));
-    auto next = messages_.begin();
-    for (const Message& message : all) {
-      next = std::find(next, messages_.end(), message);
-      EXPECT_NE(next, messages_.end());
-      if (next == messages_.end()) break;
-      ++next;
-    }
-    return all;
-  }
-
-  const std::vector<Message> messages_ = MakeMessages(8, 30);
-  std::string segment_;
-  std::vector<uint8_t> whole_;
-  size_t first_entry_ = 0;
-};
-
-TEST_F(SpoolDamageTest, AnyOctetMayFlip) {
-  const size_t entry = kEntryHeaderOctets + 30;
-  for (size_t i = 0; i < whole_.size(); ++i) {
-    SCOPED_TRACE(i);
-    std::vector<uint8_t> file = whole_;
-    file[i] ^= static_cast<uint8_t>(1u << (i % 8));
-    const size_t survivors = Survivors(file).size();
-    EXPECT_EQ(survivors + damage_.entries, messages_.size());
-    if (i < kFirstEntry) {
-      EXPECT_EQ(survivors, messages_.size());  // nothing depends on the header
-    } else if (i < first_entry_) {
-      EXPECT_EQ(survivors, 0u);  // nothing can be decoded
-      EXPECT_EQ(damage_.records, RecordsOf(messages_));
-    } else {
-      EXPECT_EQ(survivors, messages_.size() - 1);
-      EXPECT_EQ(damage_.octets, entry);
-      // Known from the tally where the header of the entry is hit.
-      EXPECT_EQ(damage_.records, messages_[(i - first_entry_) / entry].records);
-    }
-  }
-}
-
-TEST_F(SpoolDamageTest, MayBeCutAnywhere) {
-  const size_t entry = kEntryHeaderOctets + 30;
-  for (size_t size = 0; size < whole_.size(); ++size) {
-    SCOPED_TRACE(size);
-    const std::vector<Message> survivors =
-        Survivors({whole_.begin(), whole_.begin() + static_cast<ptrdiff_t>(size)});
-    EXPECT_EQ(survivors.size(), size < first_entry_ ? 0 : (size - first_entry_) / entry);
-    if (size < kFirstEntry) continue;  // nothing tells how many there were
-    EXPECT_EQ(damage_.entries, messages_.size() - survivors.size());
-    EXPECT_EQ(damage_.records, RecordsOf(messages_) - RecordsOf(survivors));
-    if (size < first_entry_) continue;
-    EXPECT_EQ(damage_.octets, (size - first_entry_) % entry);
-  }
-}
-
-TEST_F(SpoolDamageTest, HolesAndForeignOctets) {
-  std::mt19937 random(1);
-  const auto below = [&](size_t limit) { return random() % limit; };
-  size_t survivors = 0;
-  for (int round = 0; round < 3000; ++round) {
-    SCOPED_TRACE(round);
-    std::vector<uint8_t> file = whole_;
-    for (size_t hits = 1 + below(3); hits > 0; --hits) {
-      const auto at = file.begin() + static_cast<ptrdiff_t>(below(file.size()));
-      const auto end = at + static_cast<ptrdiff_t>(below(static_cast<size_t>(file.end() - at) + 1));
-      switch (below(5)) {
-        case 0:
-          std::fill(at, end, 0);
-          break;
-        case 1:
-          std::generate(at, end, [&] { return static_cast<uint8_t>(random()); });
-          break;
-        case 2:
-          file.erase(at, end);
-          break;
-        case 3:
-          file.insert(at, below(200), 'S');
-          break;
-        case 4: {
-          // A header whose length is 4 GiB, and one that lies about the records.
-          const std::vector<uint8_t> lie = {'S', 'F', 'e', 'D', 255, 255,
-                                            255, 255, 255, 255, 255, 255};
-          file.insert(at, lie.begin(), lie.end());
-          break;
-        }
-      }
-      if (file.empty()) file.push_back(0);
-    }
-    survivors += Survivors(file).size();
-  }
-  EXPECT_GT(survivors, 1000u);
-}
-
-TEST_F(SpoolDamageTest, IsFoundAlsoWhenItComesLater) {
-  auto spool = Open();
-  std::vector<uint8_t> file = whole_;
-  const size_t entry = kEntryHeaderOctets + 30;
-  file[first_entry_ + 3 * entry + kEntryHeaderOctets] ^= 1;
-  WriteFile(segment_, file);
-  EXPECT_EQ(PopAll(*spool).size(), 7u);
-  Damage lost = spool->TakeDamage();
-  EXPECT_EQ(lost.entries, 1u);
-  EXPECT_EQ(lost.records, messages_[3].records);
-
-  // While it is read.
-  AppendAll(*spool, messages_);
-  ASSERT_NE(spool->Front(), nullptr);
-  const std::string now = Segments().front();
-  const int fd = open(now.c_str(), O_WRONLY);
-  ASSERT_EQ(pwrite(fd, "?", 1, static_cast<off_t>(first_entry_ + 7 * entry + kEntryHeaderOctets)),
-            1);
-  close(fd);
-  EXPECT_EQ(PopAll(*spool).size(), 7u);
-  lost = spool->TakeDamage();
-  EXPECT_EQ(lost.entries, 1u);
-  EXPECT_EQ(lost.records, messages_[7].records);
-}
-
-// What was popped by an earlier agent must not come back as more than is known to wait.
-TEST_F(SpoolDamageTest, APositionThatIsLostLater) {
-  {
-    auto spool = Open();
-    for (int i = 0; i < 5; ++i) spool->Pop();
-  }
-  auto spool = Open();
-  EXPECT_EQ(spool->messages(), 3u);
-  std::vector<uint8_t> file = ReadFile(segment_);
-  file[kPositionAt] ^= 1;
-  WriteFile(segment_, file);
-  EXPECT_THAT(PopAll(*spool), ElementsAre(messages_[5], messages_[6], messages_[7]));
-}
-
-TEST_F(SpoolDamageTest, EmptyAndHugeFiles) {
-  WriteFile(segment_, {});
-  const std::string huge = path_ + "/segment-000000000002";
-  WriteFile(huge, whole_);
-  std::filesystem::resize_file(huge, 5'000'000'000);  // a hole
-  auto spool = Open();
-  EXPECT_EQ(spool->messages(), 0u);
-  EXPECT_EQ(damage_.octets, 5'000'000'000u);
-  EXPECT_THAT(Segments(), testing::IsEmpty());
 }
 
 }  // namespace
