@@ -31,12 +31,14 @@ std::optional<uint16_t> ParsePort(std::string_view text) {
 absl::StatusOr<std::string> ReadProcessName(std::string_view text) {
   constexpr size_t kLongest = TaskName::kSize - 1;
   if (text.empty()) return Wrong("process", text, "");
-  // A rule that never matches would go unnoticed.
-  if (text.find_first_of(kPatternLetters) == text.npos && text.size() > kLongest) {
+  // A rule that never matches would go unnoticed. Each octet but a star stands for one of the name.
+  const auto stars = static_cast<size_t>(std::ranges::count(text, '*'));
+  if (text.size() - stars > kLongest) {
     return absl::InvalidArgumentError(
         fmt::format("{} is longer than a name of a process, of which the kernel keeps {} octets; allowed is {}, "
                     "or the path as executable",
-                    Quote(text), kLongest, Quote(text.substr(0, kLongest))));
+                    Quote(text), kLongest,
+                    stars == 0 ? Quote(text.substr(0, kLongest)) : fmt::format("{} octets besides *", kLongest)));
   }
   return std::string(text);
 }

@@ -117,6 +117,9 @@ const Case kCases[] = {
     {"RuleProcessIsCutByTheKernel", "filter: {include: [{process: kube-controller-manager}]}\n",
      "t.yaml:1: filter.include.process: \"kube-controller-manager\" is longer than a name of a process, of "
      "which the kernel keeps 15 octets; allowed is \"kube-controller\", or the path as executable"},
+    {"RulePatternIsCutByTheKernel", "filter: {include: [{process: \"*controller-mana*\"}, {process: kube-controller-*}]}\n",
+     "t.yaml:1: filter.include.process: \"kube-controller-*\" is longer than a name of a process, of which the "
+     "kernel keeps 15 octets; allowed is 15 octets besides *, or the path as executable"},
     {"RuleExecutableIsRelative", "filter: {include: [{executable: bin/sh}]}\n",
      "t.yaml:1: filter.include.executable: \"bin/sh\" is not absolute; allowed is one or a list [...] of "
      "absolute paths; * and ? are wildcards"},
