@@ -28,7 +28,7 @@ CONFIG = (f'bpf:\n  source_host: {SOURCE}\nexporter:\n  pen: 32473\n  interval_s
 LONGEST_COMMAND_LINE = 256
 # Without a look at anything but its arguments, so that it starts soon.
 CONNECT = ('import socket,sys;s=socket.socket();s.bind((sys.argv[1],0));'
-           's.connect(("127.0.0.1",int(sys.argv[2])));s.close()')
+           's.connect(("127.0.0.1",int(sys.argv[2])));{}s.close()')
 HOSTILE = (b'a\nb', b'\x1b[31m\x1b]0;title\x07', b'\xff\xfe\xed\xa0\x80', b'"},{"x":"', b'\x7f\xc2\x9b\r\t',
            b'\xe2\x80\xaetxt', b"';--", b'%s%n')
 PROCESSES = 2000
@@ -76,17 +76,22 @@ class Run:
     def wait_for(self, count):
         """Seconds until so many records are there."""
         begin = time.monotonic()
-        while len(lines := self.output.read_bytes().split(b'\n')) <= count:
-            check(time.monotonic() - begin < DELAY_SECONDS, f'{len(lines)} lines, not {count}')
+        while (there := self.output.read_bytes().count(b'"firewallEvent"')) < count:
+            check(time.monotonic() - begin < DELAY_SECONDS, f'{there} records, not {count}')
             time.sleep(0.02)
         return time.monotonic() - begin
 
 
-def connect_as(arguments, listener, prepare=None):
-    """A session of a process with these arguments behind those it needs; its pid."""
-    child = subprocess.Popen([sys.executable, '-I', '-S', '-c', CONNECT, SOURCE,
+def connect_as(arguments, listener, prepare=None, stay=None):
+    """A session of a process with these arguments behind those it needs; its pid. The process ends at once,
+    or when stay() has returned."""
+    script = CONNECT.format('s.recv(1);' if stay else '')
+    child = subprocess.Popen([sys.executable, '-I', '-S', '-c', script, SOURCE,
                               str(listener.getsockname()[1]), *arguments], preexec_fn=prepare)
     accepted, _ = listener.accept()
+    if stay:
+        stay()
+        accepted.sendall(b'.')
     check(child.wait(20) == 0, 'the child has failed')
     check(accepted.recv(1) == b'', 'more than was sent')
     accepted.close()
@@ -148,8 +153,11 @@ class Tests:
         # The longest of all that one argument may be, and 2 MiB of them.
         long = [b'x' * 131_000] * 16
         with Run(self.sockflow) as run:
-            pids = {connect_as(arguments, self.listener, with_room): arguments
-                    for arguments in [long, *([name, b'', name] for name in HOSTILE)]}
+            pids = {}
+            for arguments in [long, *([name, b'', name] for name in HOSTILE)]:
+                # Without hooks the arguments are looked up once a packet shows the session: until both starts.
+                stay = (lambda: run.wait_for(4 * len(pids) + 2)) if programs.IS_PCAP else None
+                pids[connect_as(arguments, self.listener, with_room, stay)] = arguments
             run.wait_for(4 * len(pids))
             run.stop()
         records = run.records()
