@@ -151,7 +151,10 @@ absl::Status Pipeline::Run() {
   if (options_.refresh_filter) next_filter_refresh_ = now_ + kFilterRefreshInterval;
 
   const auto emit = [this](Session& session, SessionRecord::Kind kind) { OnRecord(session, kind); };
-  const auto apply = [this, &emit](const SessionEvent& event) {
+  bool waited = false;
+  const auto apply = [this, &emit, &waited](const SessionEvent& event) {
+    // The source may have waited for long: what waits for its time from here on must not have waited already.
+    if (std::exchange(waited, false)) now_ = std::chrono::steady_clock::now();
     ++counts_.events[static_cast<size_t>(event.kind)];
     sessions_.Apply(event, emit);
   };
@@ -168,6 +171,7 @@ absl::Status Pipeline::Run() {
     const Moment deadline = NextDeadline(now_);
     const Duration wait =
         deadline == Moment::max() ? Duration::max() : std::max(Duration(deadline - now_), Duration::zero());
+    waited = true;
     status = source_->Poll(wait, apply);
     if (!status.ok()) break;
     now_ = std::chrono::steady_clock::now();

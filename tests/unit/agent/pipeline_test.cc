@@ -30,6 +30,7 @@ class ScriptedSource : public EventSource {
     waits.push_back(wait);
     ++polls;
     if (next_ < script_.size()) {
+      std::this_thread::sleep_for(idle);
       for (const SessionEvent& event : script_[next_++]) deliver(event);
       return absl::OkStatus();
     }
@@ -47,6 +48,7 @@ class ScriptedSource : public EventSource {
   bool can_wait() const override { return is_file_; }
 
   static inline std::vector<Duration> waits;
+  static inline Duration idle{};  // before each of the lists
   static inline std::optional<uint32_t> own;
   static inline bool tells_updates = false;
   uint64_t polls = 0;
@@ -137,6 +139,7 @@ class PipelineTest : public ::testing::Test {
                                  Pipeline::Options options, Duration interval = seconds(60),
                                  bool is_file = false, size_t queue_octets = 8 << 20) {
     ScriptedSource::waits.clear();
+    ScriptedSource::idle = {};
     ScriptedSource::own.reset();
     ScriptedSource::tells_updates = false;
     std::vector<std::unique_ptr<Enricher>> enrichers;
@@ -235,6 +238,16 @@ TEST_F(PipelineTest, RecordsDoNotWaitLongerThanTheirTime) {
   EXPECT_THAT(LateEnricher::gave_up, ElementsAre(1));
   // Asked for news while something waits, and no more afterwards.
   EXPECT_LT(ScriptedSource::waits.size(), 20u);
+}
+
+TEST_F(PipelineTest, TheWaitBeginsWithTheRecordHoweverLongTheSourceWaitedForIt) {
+  late_asks_ = 6;
+  auto pipeline = Make({{Event(SessionEvent::Kind::kConnect, 1)}},
+                       {.held = {.wait = milliseconds(800)}, .duration = milliseconds(2500)}, Duration::zero());
+  ScriptedSource::idle = milliseconds(1000);
+  ASSERT_TRUE(pipeline->Run().ok());
+  EXPECT_THAT(Lines(far_), ElementsAre("1 1 late "));
+  EXPECT_THAT(LateEnricher::gave_up, ElementsAre());
 }
 
 TEST_F(PipelineTest, WhatIsHeldGoesOutAtTheEnd) {
