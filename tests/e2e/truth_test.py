@@ -6,6 +6,7 @@ truth_test.py SOCKFLOW SESSION_MAKER WIRE_WATCH
 import collections
 import datetime
 import json
+import os
 import pathlib
 import pwd
 import re
