@@ -19,8 +19,8 @@ REQUEST, REPLY = 1000, 23
 CREATED, DELETED, UPDATE = 1, 2, 5
 EGRESS = 1
 UPDATE_SECONDS = 1
-# What ends in the moment between the hooks and the walk over what is older has no owner: few do, and on a slow
-# machine, where that takes longer, they are counted.
+# What ends in the moment between the hooks and the walk over what is older has no owner. On an emulated machine,
+# where that takes longer, more do, and all are counted.
 LEAST_ENDS = 0.99
 
 
@@ -140,9 +140,9 @@ class Tests:
             owner_of(flow[-1])[0] == os.getpid() for flow in second[key].values()))
         print(f'  {len(opened.ports) * 2} sockets found with their owners, twice; of {len(due)} that '
               f'ended after the second start {complete} have one start, one end and their owner')
-        counted = re.search(r'unseen_start (\d+)', statistics)
-        check(len(due) > 100 and len(due) - complete <= max((1 - LEAST_ENDS) * len(due),
-                                                           int(counted[1]) if counted else 0), 'ends are missing')
+        counted = re.search(r'unseen_start (\d+)', statistics) if programs.IS_EMULATED else None
+        check(len(due) > 100 and complete + int(counted[1] if counted else 0) >= LEAST_ENDS * len(due),
+              'ends are missing')
         # What ended after the hooks were attached, and before the walk came to it, is told without an owner.
         check(re.search(r'lost by reason: (nothing|(unseen_start|unknown_session) \d+)$', statistics),
               'something was lost')
@@ -175,7 +175,7 @@ class Tests:
                 opened.send(REQUEST)
                 time.sleep(UPDATE_SECONDS / 2)
             opened.close()
-            most = (time.monotonic() - begin) / UPDATE_SECONDS
+            most = (time.monotonic() - begin) / UPDATE_SECONDS if programs.IS_EMULATED else 4
             time.sleep(0.2)
             print(' ', agent.stop())
         sessions = read_sessions(output)
@@ -185,7 +185,7 @@ class Tests:
                    for ports in opened.ports for active in (True, False)
                    for flow in sessions[active, *ports].values()]
         print(f'  {len(updates)} sessions with {min(updates)} to {max(updates)} updates each')
-        check(min(updates) >= 2 and max(updates) <= most, f'not one each second: {most:.1f} s')
+        check(min(updates) >= 2 and max(updates) <= most, 'not one each second')
 
     def run_agent(self, port, config=''):
         return self.sockflow.agent('--collector', f'udp://127.0.0.1:{port}', config=config)

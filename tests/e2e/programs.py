@@ -14,6 +14,9 @@ import tempfile
 import threading
 import time
 
+# An emulated machine (tests/vm), which is slow: so many sessions a second may be made there.
+IS_EMULATED = 'SOCKFLOW_SESSIONS_PER_SECOND' in os.environ
+SESSIONS_PER_SECOND = int(os.environ.get('SOCKFLOW_SESSIONS_PER_SECOND', 200))
 # Without hooks in the kernel.
 IS_PCAP = os.environ.get('SOCKFLOW_TIER') == 'pcap'
 SKIP = 77

@@ -6,7 +6,6 @@ truth_test.py SOCKFLOW SESSION_MAKER WIRE_WATCH
 import collections
 import datetime
 import json
-import os
 import pathlib
 import pwd
 import re
@@ -19,8 +18,7 @@ import programs
 import wire_truth
 from programs import check
 
-# An emulated machine (tests/vm) makes fewer at once.
-SESSIONS, PER_SECOND = 2160, int(os.environ.get('SOCKFLOW_SESSIONS_PER_SECOND', 200))
+SESSIONS, PER_SECOND = 2160, programs.SESSIONS_PER_SECOND
 MAKER_SECONDS = 60 * 200 // PER_SECOND
 # What the two clocks may differ by: the kernel's monotonic one is mapped to the wall clock.
 CLOCK_MS = 20

@@ -4,7 +4,7 @@ import collections
 import json
 import subprocess
 
-from programs import check, IS_PCAP
+from programs import check, IS_EMULATED, IS_PCAP
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 # Packets tell what the wire saw, both ends alike: not what a socket knows of itself.
@@ -151,9 +151,9 @@ def compare_measures(truth, end, wire, note):
             note('again', end['tcpRetransmittedPacketDeltaCount'] == truth['retransmitted'],
                  f"{end['tcpRetransmittedPacketDeltaCount']} sent again, TCP_INFO {truth['retransmitted']}")
         else:
-            # A FIN brings samples of an eighth each, and each packet one that was on its way: on an emulated
-            # machine up to four were seen.
-            rest = (7 / 8) ** (4 + truth['unacknowledged'])
+            # What a FIN brings are one or two samples more of an eighth each, and each packet one that was on its
+            # way; on an emulated machine up to four were seen.
+            rest = (7 / 8) ** ((4 if IS_EMULATED else 2) + truth['unacknowledged'])
             note('rtt', 0 < least <= seen[1] and least <= smoothed and smoothed >= seen[0] * rest - 2, detail)
     if truth['direction'] == 'active' and wire['answer_us'] and reason_of(truth) != 'refused':
         took, called = wire['answer_us'] - wire['syn_us'], 1000 * (truth['start_max'] - truth['start_min'])
