@@ -2,7 +2,6 @@
 #include "delivery/courier.h"
 
 #include <algorithm>
-#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -26,7 +25,6 @@ constexpr Duration kSwitchPatience = std::chrono::seconds(1);
 constexpr Duration kGatherTime = std::chrono::milliseconds(5);
 // There is no connection to be attempted, and the next address of a name may work.
 constexpr Duration kDatagramInterval = std::chrono::seconds(1);
-constexpr size_t kNever = std::numeric_limits<size_t>::max();
 
 // By the codes that transports give (udp_transport.h).
 std::string_view ReasonOf(const absl::Status& status) {
@@ -79,44 +77,11 @@ Courier::~Courier() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::vector<uint8_t> Courier::Put(Cargo cargo) {
-  const size_t octets = cargo.message.octets.size();
-  std::vector<uint8_t> spare;
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_octets_ + octets <= options_.queue_octets) {
-      waiting_octets_ += octets;
-      stats_.queued_records += cargo.flow_records();
-      inbox_.push_back(std::move(cargo));
-      if (waiting_octets_ >= wake_octets_) {
-        // Once: what has been woken looks for itself before it sleeps again.
-        wake_octets_ = kNever;
-        waiter_->Wake();
-      }
-      if (!spares_.empty()) {
-        spare = std::move(spares_.back());
-        spares_.pop_back();
-      }
-      return spare;
-    }
-    skipped_[ipfix::ObservationDomainOf(cargo.message.octets)] += cargo.message.records;
-  }
-  Lose(cargo, "queue_full",
-       fmt::format("{}: the queue of what waits is full; raise exporter.queue_bytes", name_));
-  // It goes nowhere, so its memory may serve again.
-  return std::move(cargo.message.octets);
-}
-
 void Courier::Finish(Clock::time_point deadline, Farewell farewell) {
   farewell_ = std::move(farewell);
   stop_deadline_ = deadline.time_since_epoch().count();
   stopping_ = true;
   waiter_->Wake();
-}
-
-bool Courier::has_room() const {
-  const std::lock_guard lock(mutex_);
-  return waiting_octets_ <= options_.queue_octets / 2;
 }
 
 DeliveryStats Courier::stats() const {
@@ -168,21 +133,6 @@ void Courier::SayFarewell() {
     waiting_octets_ += message.octets.size();
     queue_.push_back({.message = std::move(message), .kind = Cargo::Kind::kStatistics});
   }
-}
-
-void Courier::TakeInbox() {
-  {
-    const std::lock_guard lock(mutex_);
-    taken_.swap(inbox_);
-  }
-  pace_.Arrived(taken_.size(), Clock::now());
-  for (Cargo& cargo : taken_) Enqueue(std::move(cargo));
-  taken_.clear();
-  // After a flood its memory is not needed any more.
-  if (taken_.capacity() > 64 * kSpares) taken_ = {};
-  const std::lock_guard lock(mutex_);
-  queue_octets_ = waiting_octets_;
-  for (const Cargo& cargo : inbox_) queue_octets_ -= cargo.message.octets.size();
 }
 
 Clock::time_point Courier::Patience(Duration longest) const {

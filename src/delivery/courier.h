@@ -131,6 +131,7 @@ class Courier {
   static constexpr size_t kLargestBurst = 64;
   // Memory of messages that is kept for others: so many, of at most this size.
   static constexpr size_t kSpares = 64, kLargestSpare = 4096;
+  static constexpr size_t kNever = std::numeric_limits<size_t>::max();
 
   struct Candidate {
     std::unique_ptr<Transport> transport;
@@ -214,7 +215,7 @@ class Courier {
   std::vector<std::vector<uint8_t>> spares_;
   size_t waiting_octets_ = 0;  // of the inbox and of queue_
   // Put wakes the thread when so many octets wait.
-  size_t wake_octets_ = std::numeric_limits<size_t>::max();
+  size_t wake_octets_ = kNever;
   std::map<uint32_t, uint32_t> skipped_;  // by domain: records lost before they had a number
   DeliveryStats stats_;
 

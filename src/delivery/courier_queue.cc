@@ -17,6 +17,54 @@ constexpr Duration kSpoolRetryInterval = std::chrono::seconds(1);
 
 }  // namespace
 
+std::vector<uint8_t> Courier::Put(Cargo cargo) {
+  const size_t octets = cargo.message.octets.size();
+  std::vector<uint8_t> spare;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_octets_ + octets <= options_.queue_octets) {
+      waiting_octets_ += octets;
+      stats_.queued_records += cargo.flow_records();
+      inbox_.push_back(std::move(cargo));
+      if (waiting_octets_ >= wake_octets_) {
+        // Once: what has been woken looks for itself before it sleeps again.
+        wake_octets_ = kNever;
+        waiter_->Wake();
+      }
+      if (!spares_.empty()) {
+        spare = std::move(spares_.back());
+        spares_.pop_back();
+      }
+      return spare;
+    }
+    skipped_[ipfix::ObservationDomainOf(cargo.message.octets)] += cargo.message.records;
+  }
+  Lose(cargo, "queue_full",
+       fmt::format("{}: the queue of what waits is full; raise exporter.queue_bytes", name_));
+  // It goes nowhere, so its memory may serve again.
+  return std::move(cargo.message.octets);
+}
+
+bool Courier::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_octets_ <= options_.queue_octets / 2;
+}
+
+void Courier::TakeInbox() {
+  {
+    const std::lock_guard lock(mutex_);
+    taken_.swap(inbox_);
+  }
+  pace_.Arrived(taken_.size(), Clock::now());
+  for (Cargo& cargo : taken_) Enqueue(std::move(cargo));
+  taken_.clear();
+  // After a flood its memory is not needed any more.
+  if (taken_.capacity() > 64 * kSpares) taken_ = {};
+  const std::lock_guard lock(mutex_);
+  queue_octets_ = waiting_octets_;
+  for (const Cargo& cargo : inbox_) queue_octets_ -= cargo.message.octets.size();
+}
+
 // In memory while there is room, then on disk; and behind what is on disk as long as that is there, so
 // that what was first stays first.
 void Courier::Enqueue(Cargo cargo) {
